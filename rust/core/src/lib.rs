@@ -1,0 +1,1 @@
+//! Pure Rust core of kubeinformer: no Python in here.
