@@ -42,8 +42,8 @@ pub(crate) enum Op<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     pub index: u16,
-    start: u32,
-    end: u32,
+    pub start: u32,
+    pub end: u32,
 }
 
 /// Operations in order; see the module.

@@ -1,5 +1,41 @@
 //! The extension module `kubeinformer._core`: converts, detaches, maps errors; no logic of its own.
+
+mod decoded;
+mod errors;
+mod fork;
+mod index;
+mod indexed;
+mod informer;
+mod item;
+mod listener;
+mod object;
+mod path;
+mod selector;
+mod source;
+mod store;
+mod views;
+mod wait;
+
 use pyo3::prelude::*;
 
 #[pymodule]
-mod _core {}
+mod _core {
+    #[pymodule_export]
+    use crate::fork::{after_fork_in_child, fork_count};
+    #[pymodule_export]
+    use crate::index::Index;
+    #[pymodule_export]
+    use crate::informer::{Change, InformerCore, NewIndexers};
+    #[pymodule_export]
+    use crate::listener::Listener;
+    #[pymodule_export]
+    use crate::object::KubeObject;
+    #[pymodule_export]
+    use crate::selector::Selector;
+    #[pymodule_export]
+    use crate::source::{ListMeta, ListReader, Relist, Source, WatchReader};
+    #[pymodule_export]
+    use crate::store::{Indexer, ThreadSafeStore};
+    #[pymodule_export]
+    use crate::views::{json_view, JSONMapping, JSONSequence};
+}

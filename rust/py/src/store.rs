@@ -1,0 +1,237 @@
+//! `ThreadSafeStore` and `Indexer` (client-go's names): the core's indexed store for any Python objects.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::indexed::{Change, Indexed};
+use crate::item::{Item, KeyFunction};
+
+/// Objects by a key that the caller gives.
+#[pyclass(frozen, generic, module = "kubeinformer.cache")]
+pub struct ThreadSafeStore {
+    inner: Indexed,
+}
+
+#[pymethods]
+impl ThreadSafeStore {
+    #[new]
+    #[pyo3(signature = (indexers=None))]
+    fn new(indexers: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Ok(Self { inner: Indexed::new(indexers)? })
+    }
+
+    fn add(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.update(key, obj)
+    }
+
+    fn update(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let version = resource_version_of(obj);
+        self.inner.write(obj.py(), &[Change::Put(Item::new(key, obj))], false, version.as_deref())
+    }
+
+    fn delete(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.inner.write(py, &[Change::Delete(key.to_owned())], false, None)
+    }
+
+    fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.inner.get(py, key)
+    }
+
+    fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.inner.list(py)
+    }
+
+    fn list_keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.inner.keys(py)
+    }
+
+    #[pyo3(signature = (items, resource_version=""))]
+    fn replace(&self, items: &Bound<'_, PyDict>, resource_version: &str) -> PyResult<()> {
+        let changes = items.iter().map(|(key, obj)| Ok(Change::Put(Item::new(&key.extract::<String>()?, &obj))));
+        let changes: Vec<Change> = changes.collect::<PyResult<_>>()?;
+        self.inner.write(items.py(), &changes, true, Some(resource_version))
+    }
+
+    fn index<'py>(&self, py: Python<'py>, index_name: &str, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.inner.index(py, index_name, obj)
+    }
+
+    fn by_index<'py>(&self, py: Python<'py>, index_name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
+        self.inner.by_index(py, index_name, value)
+    }
+
+    fn index_keys(&self, py: Python<'_>, index_name: &str, value: &str) -> PyResult<Vec<String>> {
+        self.inner.index_keys(py, index_name, value)
+    }
+
+    fn list_index_func_values(&self, py: Python<'_>, index_name: &str) -> PyResult<Vec<String>> {
+        self.inner.index_func_values(py, index_name)
+    }
+
+    fn get_indexers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.inner.indexers(py)
+    }
+
+    fn add_indexers(&self, indexers: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.inner.add_indexers(indexers)
+    }
+
+    fn index_errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.inner.index_errors(py)
+    }
+
+    fn bookmark(&self, py: Python<'_>, resource_version: &str) -> PyResult<()> {
+        self.inner.bookmark(py, resource_version)
+    }
+
+    fn last_store_sync_resource_version(&self, py: Python<'_>) -> PyResult<String> {
+        self.inner.resource_version(py)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.inner.len(py)
+    }
+
+    fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        self.inner.contains(py, key)
+    }
+}
+
+/// Objects by the key that a key function gives.
+#[pyclass(frozen, generic, module = "kubeinformer.cache")]
+pub struct Indexer {
+    inner: Indexed,
+    key_function: KeyFunction,
+}
+
+impl Indexer {
+    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<Change> {
+        Ok(Change::Put(self.key_function.item(obj)?))
+    }
+}
+
+#[pymethods]
+impl Indexer {
+    #[new]
+    #[pyo3(signature = (key_func=None, indexers=None))]
+    fn new(
+        py: Python<'_>,
+        key_func: Option<Bound<'_, PyAny>>,
+        indexers: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Ok(Self { inner: Indexed::new(indexers)?, key_function: KeyFunction::new(py, key_func)? })
+    }
+
+    fn add(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.update(obj)
+    }
+
+    fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let version = resource_version_of(obj);
+        self.inner.write(obj.py(), &[self.put(obj)?], false, version.as_deref())
+    }
+
+    fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let version = resource_version_of(obj);
+        let key = self.key_function.key(obj)?;
+        self.inner.write(obj.py(), &[Change::Delete(key)], false, version.as_deref())
+    }
+
+    fn transaction(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+        let version = changes.last().and_then(|(_, obj)| resource_version_of(obj));
+        let changes = changes.iter().map(|(kind, obj)| match kind.as_str() {
+            "Deleted" => Ok(Change::Delete(self.key_function.key(obj)?)),
+            "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
+            _ => Err(PyValueError::new_err(format!("{kind:?} is no type of a transaction: Added, Updated, Deleted"))),
+        });
+        let changes: Vec<Change> = changes.collect::<PyResult<_>>()?;
+        self.inner.write(py, &changes, false, version.as_deref())
+    }
+
+    fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.inner.list(py)
+    }
+
+    fn list_keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.inner.keys(py)
+    }
+
+    fn get<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.inner.get(obj.py(), &self.key_function.key(obj)?)
+    }
+
+    fn get_by_key<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.inner.get(py, key)
+    }
+
+    #[pyo3(signature = (items, resource_version=""))]
+    fn replace(&self, py: Python<'_>, items: Vec<Bound<'_, PyAny>>, resource_version: &str) -> PyResult<()> {
+        let changes: Vec<Change> = items.iter().map(|obj| self.put(obj)).collect::<PyResult<_>>()?;
+        self.inner.write(py, &changes, true, Some(resource_version))
+    }
+
+    /// client-go's store has it, and it does nothing there either.
+    #[allow(clippy::unused_self)]
+    fn resync(&self) {}
+
+    fn index<'py>(&self, py: Python<'py>, index_name: &str, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.inner.index(py, index_name, obj)
+    }
+
+    fn by_index<'py>(&self, py: Python<'py>, index_name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
+        self.inner.by_index(py, index_name, value)
+    }
+
+    fn index_keys(&self, py: Python<'_>, index_name: &str, value: &str) -> PyResult<Vec<String>> {
+        self.inner.index_keys(py, index_name, value)
+    }
+
+    fn list_index_func_values(&self, py: Python<'_>, index_name: &str) -> PyResult<Vec<String>> {
+        self.inner.index_func_values(py, index_name)
+    }
+
+    fn get_indexers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.inner.indexers(py)
+    }
+
+    fn add_indexers(&self, indexers: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.inner.add_indexers(indexers)
+    }
+
+    fn index_errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.inner.index_errors(py)
+    }
+
+    fn bookmark(&self, py: Python<'_>, resource_version: &str) -> PyResult<()> {
+        self.inner.bookmark(py, resource_version)
+    }
+
+    fn last_store_sync_resource_version(&self, py: Python<'_>) -> PyResult<String> {
+        self.inner.resource_version(py)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.inner.len(py)
+    }
+
+    fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        self.inner.contains(py, key)
+    }
+}
+
+/// The object's resourceVersion as the store keeps it: None, and no change, for an object without one (client-go §27).
+fn resource_version_of(obj: &Bound<'_, PyAny>) -> Option<String> {
+    if let Ok(version) = obj.getattr("resource_version") {
+        return version.extract().ok();
+    }
+    if let Ok(dict) = obj.cast::<PyDict>() {
+        let metadata = dict.get_item("metadata").ok()??;
+        return metadata.cast::<PyDict>().ok()?.get_item("resourceVersion").ok()??.extract().ok();
+    }
+    let metadata = obj.getattr("metadata").ok()?;
+    metadata.getattr("resource_version").ok()?.extract().ok()
+}
+
