@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from inspect import signature
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,17 +20,14 @@ def _model_names() -> dict[tuple[str, str], str]:
 
 
 @cache
-def _api_client() -> Any:
+def _deserializer() -> Callable[[str, str], Any]:
     from kubernetes.client import ApiClient, Configuration
 
-    return ApiClient(Configuration())
-
-
-class _Response:
-    """What `ApiClient.deserialize` reads of a response."""
-
-    def __init__(self, data: str) -> None:
-        self.data = data
+    client = ApiClient(Configuration())
+    if "response_text" in signature(client.deserialize).parameters:
+        return lambda text, model: client.deserialize(text, model, "application/json")
+    # Releases before 36 read the text off a response.
+    return lambda text, model: client.deserialize(SimpleNamespace(data=text), model)
 
 
 def to_model(obj: KubeObject) -> Any:
@@ -49,8 +49,4 @@ def deserialize(raw: bytes, model: str) -> Any:
     Raises:
         ValueError: the object does not pass the model's validation.
     """
-    client = _api_client()
-    try:
-        return client.deserialize(_Response(raw.decode()), model, "application/json")
-    except TypeError:  # releases before 33 take no content type
-        return client.deserialize(_Response(raw.decode()), model)
+    return _deserializer()(raw.decode(), model)

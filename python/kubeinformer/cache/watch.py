@@ -11,7 +11,7 @@ from kubeinformer.errors import APIStatusError, DecodeError, TransportError
 from .api_status import event_error, is_expired
 from .reflector_session import Session, Stream
 from .reflector_source import WatchReader
-from .reflector_state import Phase, logger
+from .reflector_state import Phase, describe, logger
 
 VERY_SHORT = 1.0
 
@@ -97,13 +97,10 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
             if left <= 0:
                 return TransportError("the watch outlived its timeoutSeconds")
             data = response.read(left)
-            if not data:
-                complete = _finished(session, reader)
-                return None if complete else TransportError("the watch ended inside an event")
             state.contact()
             before, bookmarks = state.resource_version, reader.bookmarks
             try:
-                stream.over = reader.feed(data)
+                stream.over = feed(session, reader, data)
             finally:
                 state.resource_version = reader.resource_version or before
             if reader.bookmarks > bookmarks and _went_back(before, state.resource_version):
@@ -119,14 +116,22 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
         response.close(complete=complete)
 
 
-def _finished(session: Session, reader: WatchReader) -> bool:
+def feed(session: Session, reader: WatchReader, data: bytes) -> bool:
+    """Give the reader what was read, or (b"") the end of the body. True iff the stream is over.
+
+    Raises:
+        TransportError: the body ended inside an event. That is cut off, not corrupt: the event was not accepted, and
+            comes again on the next watch.
+        DecodeError: bytes that are no event.
+    """
+    if data:
+        return reader.feed(data)
     session.check_stopped()
     try:
         reader.finish()
     except DecodeError as error:
-        # Cut off, not corrupt: the event was not accepted, and comes again when the watch resumes before it.
-        logger.warning("%s: the watch ended inside an event, at byte %d: %s", session.state.name, error.offset, error)
-        return False
+        logger.info("%s: the stream ended inside an event: %s", session.state.name, describe(error))
+        raise TransportError("the stream ended inside an event") from error
     return True
 
 

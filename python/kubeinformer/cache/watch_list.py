@@ -13,7 +13,7 @@ from kubeinformer.transport.base import ReadTimeoutError, RefusedError
 from .api_status import event_error, is_expired, is_too_large_resource_version
 from .reflector_session import Session, Stream
 from .reflector_state import describe, logger
-from .watch import VERY_SHORT
+from .watch import VERY_SHORT, feed
 
 
 class _UnsupportedError(Exception):
@@ -79,25 +79,24 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
     response, reader, clock = stream.response, stream.reader, session.clock
     patience = session.timing.watch_list_timeout
     progress, objects = stream.opened, 0
+    keep = False
     try:
         while not stream.over:
             left = progress + patience - clock.monotonic()
+            bookmarks = reader.bookmarks
             try:
-                data = response.read(left) if left > 0 else None
+                if left <= 0:
+                    raise ReadTimeoutError("no time left")
+                data = response.read(left)
+                session.state.contact()
+                stream.over = feed(session, reader, data)
             except ReadTimeoutError:
-                data = None
+                raise _UnsupportedError(f"no end bookmark within {patience:.0f} s") from None
             except TransportError as error:
                 session.check_stopped()
                 return _ended_early(session, stream, error)
-            if data is None:
-                raise _UnsupportedError(f"no end bookmark within {patience:.0f} s")
-            if not data:
-                session.check_stopped()
-                return _ended_early(session, stream, None)
-            session.state.contact()
-            bookmarks = reader.bookmarks
-            stream.over = reader.feed(data)
             if reader.synced:
+                keep = True
                 return None
             # An ordinary bookmark is no step towards the end; a part of an object is.
             if reader.events - reader.bookmarks > objects or reader.bookmarks == bookmarks:
@@ -109,7 +108,7 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
             raise _UnsupportedError(str(error_event))
         return error_event
     finally:
-        if not reader.synced:
+        if not keep:
             response.close(complete=stream.over and reader.error is None)
 
 

@@ -300,6 +300,11 @@ impl InformerCore {
         self.handles(py, &found)
     }
 
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
+        let objects = self.selected(py, None, None)?;
+        Ok(Snapshot { objects, origin: Arc::clone(&self.origin) })
+    }
+
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.scan(py, |view| view.objects().map(|object| object.key().to_owned()).collect())
     }
@@ -486,5 +491,25 @@ impl NewIndexers {
         let pending = self.pending.try_lock().ok_or_else(committed)?;
         let pending = pending.as_ref().ok_or_else(committed)?;
         Ok(pending.objects().map(|object| KubeObject::new(Arc::clone(object), &self.origin)).collect())
+    }
+}
+
+/// The objects of one cut of the store.
+#[pyclass(frozen, module = "kubeinformer._core")]
+pub struct Snapshot {
+    objects: Vec<Arc<Object>>,
+    origin: Arc<Origin>,
+}
+
+#[pymethods]
+impl Snapshot {
+    /// The handles from place `start` up to `stop`.
+    fn objects(&self, start: usize, stop: usize) -> Vec<KubeObject> {
+        let objects = self.objects.iter().take(stop).skip(start);
+        objects.map(|object| KubeObject::new(Arc::clone(object), &self.origin)).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.objects.len()
     }
 }

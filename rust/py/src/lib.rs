@@ -25,7 +25,7 @@ mod _core {
     #[pymodule_export]
     use crate::index::Index;
     #[pymodule_export]
-    use crate::informer::{Change, InformerCore, NewIndexers};
+    use crate::informer::{Change, InformerCore, NewIndexers, Snapshot};
     #[pymodule_export]
     use crate::listener::Listener;
     #[pymodule_export]
