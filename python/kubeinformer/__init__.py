@@ -7,6 +7,7 @@ handlers what changes, and answers listers and indices from the cache.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 from kubeinformer import cache, index
 from kubeinformer._core import (
@@ -34,6 +35,7 @@ from kubeinformer.errors import (
     IndexNotFoundError,
     NotFoundError,
     ObjectKeyError,
+    TransactionError,
     TransportError,
 )
 from kubeinformer.informers.factory import SharedInformerFactory
@@ -41,6 +43,10 @@ from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 
 os.register_at_fork(after_in_child=after_fork_in_child)
+# Also what makes `match` take them apart.
+Mapping.register(KubeObject)
+Mapping.register(JSONMapping)
+Sequence.register(JSONSequence)
 
 __version__ = "0.1.0"
 
@@ -70,6 +76,7 @@ __all__ = [
     "Selector",
     "SharedIndexInformer",
     "SharedInformerFactory",
+    "TransactionError",
     "TransportError",
     "cache",
     "index",

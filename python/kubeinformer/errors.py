@@ -1,8 +1,8 @@
-"""Every error that kubeinformer raises on purpose derives from `Error`; bad arguments are `TypeError` or `ValueError`."""
+"""Every error that kubeinformer raises on purpose derives from `Error`; bad arguments are TypeError or ValueError."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class Error(Exception):
@@ -57,6 +57,24 @@ class ObjectKeyError(Error, ValueError):
     def __init__(self, message: str, obj: object = None) -> None:
         super().__init__(message)
         self.obj = obj
+
+
+class TransactionError(Error):
+    """Some changes of a transaction have no key; all others are done (client-go §25).
+
+    Attributes:
+        successful_indices: places of the changes that are done, in the list that was given.
+        errors: what the key function raised on the others, in order.
+    """
+
+    def __init__(self, successful_indices: Sequence[int], errors: Sequence[Exception]) -> None:
+        total = len(successful_indices) + len(errors)
+        super().__init__(f"{len(errors)} of {total} changes failed: {'; '.join(map(str, errors))}")
+        self.successful_indices = list(successful_indices)
+        self.errors = list(errors)
+
+    def __reduce__(self) -> tuple[type[TransactionError], tuple[object, ...]]:
+        return (type(self), (self.successful_indices, self.errors))
 
 
 class ClosedError(Error):

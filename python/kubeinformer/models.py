@@ -23,7 +23,7 @@ def _model_names() -> dict[tuple[str, str], str]:
 def _deserializer() -> Callable[[str, str], Any]:
     from kubernetes.client import ApiClient, Configuration
 
-    client = ApiClient(Configuration())
+    client: Any = ApiClient(Configuration())
     if "response_text" in signature(client.deserialize).parameters:
         return lambda text, model: client.deserialize(text, model, "application/json")
     # Releases before 36 read the text off a response.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from kubeinformer._core import Selector
@@ -15,7 +15,7 @@ def to_selector(selector: LabelSelector | None) -> Selector | None:
     """The compiled selector; None when it matches everything.
 
     Raises:
-        TypeError: neither a string, a mapping nor a Selector.
+        TypeError: neither a string, a mapping nor a Selector, or a field of the mapping has another type than the API's.
         ValueError: it does not parse; the message points at the fault.
     """
     if selector is None or isinstance(selector, Selector):
@@ -32,11 +32,34 @@ def _requirements(selector: Mapping[str, Any]) -> list[tuple[str, str, list[str]
     unknown = set(selector) - {"matchLabels", "matchExpressions"}
     if unknown:
         raise ValueError(f"selector has unknown fields {sorted(unknown)}: matchLabels and matchExpressions are known")
-    requirements = [(str(key), "In", [str(value)]) for key, value in (selector.get("matchLabels") or {}).items()]
-    for number, expression in enumerate(selector.get("matchExpressions") or ()):
+    requirements = [
+        (_text(key, "selector.matchLabels"), "In", [_text(value, f"selector.matchLabels[{key!r}]")])
+        for key, value in _optional(selector, "matchLabels", Mapping, "selector").items()
+    ]
+    for number, expression in enumerate(_optional(selector, "matchExpressions", Sequence, "selector")):
+        where = f"selector.matchExpressions[{number}]"
+        if not isinstance(expression, Mapping):
+            raise TypeError(f"{where} must be a mapping with key, operator and values")
         try:
-            key, operator = expression["key"], expression["operator"]
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"selector.matchExpressions[{number}] needs key and operator") from error
-        requirements.append((key, operator, list(expression.get("values") or ())))
+            key, operator = (_text(expression[name], f"{where}.{name}") for name in ("key", "operator"))
+        except KeyError as error:
+            raise ValueError(f"{where} needs key and operator") from error
+        values = [_text(value, f"{where}.values") for value in _optional(expression, "values", Sequence, where)]
+        requirements.append((key, operator, values))
     return requirements
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    return value
+
+
+def _optional(fields: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
+    """Return a field, or an empty one where it is missing or null, as the API has it."""
+    value = fields.get(name)
+    if value is None:
+        return {} if kind is Mapping else ()
+    if isinstance(value, str) or not isinstance(value, kind):
+        raise TypeError(f"{where}.{name} must be a {kind.__name__.lower()}, not {type(value).__name__}")
+    return value

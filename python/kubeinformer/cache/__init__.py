@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from kubeinformer._core import Indexer, ThreadSafeStore
+from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
+from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
 from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
 from kubeinformer.cache.event_stream import Event, EventStream
 from kubeinformer.cache.keys import (
@@ -24,14 +25,19 @@ Store = Indexer
 
 __all__ = [
     "NAMESPACE_INDEX",
+    "BookmarkInfo",
     "DeletedFinalStateUnknown",
+    "DeltaFIFO",
     "Event",
     "EventStream",
     "ExplicitKey",
     "Indexer",
+    "RealFIFO",
+    "ReplacedAllInfo",
     "ResourceEventHandler",
     "ResourceEventHandlerFuncs",
     "Store",
+    "SyncAllInfo",
     "ThreadSafeStore",
     "deletion_handling_meta_namespace_key_func",
     "meta_namespace_index_func",

@@ -22,12 +22,14 @@ def meta_namespace_key_func(obj: Any) -> str:
     """Key of a KubeObject, of a dict with `metadata`, of a model of the kubernetes package, or of an `ExplicitKey`.
 
     Raises:
-        ObjectKeyError: `obj` has no name.
+        ObjectKeyError: `obj` has no name, or is a tombstone.
     """
     if isinstance(obj, ExplicitKey):
         return str(obj)
+    if isinstance(obj, DeletedFinalStateUnknown):
+        raise ObjectKeyError(f"{obj!r} is no object: use deletion_handling_meta_namespace_key_func", obj)
     key = getattr(obj, "key", None)
-    if isinstance(key, str) and not isinstance(obj, DeletedFinalStateUnknown):
+    if isinstance(key, str):
         return key
     metadata = obj.get("metadata") if isinstance(obj, Mapping) else getattr(obj, "metadata", None)
     if isinstance(metadata, Mapping):
@@ -65,7 +67,11 @@ def split_meta_namespace_key(key: str) -> tuple[str, str]:
 
 
 def meta_namespace_index_func(obj: Any) -> list[str]:
-    """Index function of the namespace (client-go's MetaNamespaceIndexFunc)."""
+    """Index function of the namespace, "" for an object without one (client-go's MetaNamespaceIndexFunc).
+
+    Raises:
+        ObjectKeyError: `obj` has no name.
+    """
     return [split_meta_namespace_key(meta_namespace_key_func(obj))[0]]
 
 

@@ -164,7 +164,8 @@ class Reflector:
         """End `run`: a blocked read or wait at once, an attempt to connect within `connect_timeout`.
 
         From any thread, any number of times, also before `run`, which then does nothing. Does not wait for `run`. A
-        reader that waits for room in the informer's queue ends when the informer is closed.
+        reader that waits for room in the informer's queue ends when the informer is closed, one that runs a function of
+        the user's (a tweak, a credential hook) when that returns.
 
         Raises:
             ForkedError: this is a forked child.

@@ -20,6 +20,7 @@ logger = logging.getLogger("kubeinformer")
 
 # A failure that comes back this soon, with successes between, is the same trouble and not worth another warning.
 _SAME_TROUBLE_SECONDS = 600.0
+_KINDS_OF_TROUBLE = 64
 
 
 class Phase(enum.StrEnum):
@@ -94,8 +95,7 @@ class ReflectorState:
         self.last_error: LastError | None = None
         self.counters = ReflectorCounters()
         self._clock = clock
-        self._warned: tuple[object, ...] = ()
-        self._warned_at = -math.inf
+        self._warned: dict[tuple[object, ...], float] = {}
         self._on_phase = on_phase
         self._on_error = on_error
 
@@ -180,10 +180,12 @@ class ReflectorState:
     def _is_news(self, kind: tuple[object, ...]) -> bool:
         """Whether no such failure was logged as a warning lately; if so, this one is."""
         now = self._clock.monotonic()
-        news = kind != self._warned or now - self._warned_at > _SAME_TROUBLE_SECONDS
-        if news:
-            self._warned, self._warned_at = kind, now
-        return news
+        if now - self._warned.get(kind, -math.inf) <= _SAME_TROUBLE_SECONDS:
+            return False
+        if len(self._warned) >= _KINDS_OF_TROUBLE:
+            self._warned.clear()
+        self._warned[kind] = now
+        return True
 
 
 def _kind(error: Exception) -> tuple[object, ...]:

@@ -103,7 +103,7 @@ class SharedIndexInformer(Generic[T]):
 
         Raises:
             TypeError: `handler` lacks a method.
-            ValueError: `resync_period` is negative.
+            ValueError: `resync_period` is negative or no number.
             Error: the informer is stopped (§143).
         """
         if not isinstance(handler, ResourceEventHandler):
@@ -134,8 +134,8 @@ class SharedIndexInformer(Generic[T]):
     def _resync_period(self, period: float | None) -> float:
         if period is None:
             period = self._default_resync_period
-        if period < 0:
-            raise ValueError(f"resync_period must not be negative: {period}")
+        if not period >= 0:
+            raise ValueError(f"resync_period must be 0 or more seconds, not {period}")
         return max(period, MINIMUM_RESYNC_PERIOD) if period > 0 else 0.0
 
     def remove_event_handler(self, registration: HandlerRegistration[Any]) -> None:

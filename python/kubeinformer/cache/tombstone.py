@@ -9,6 +9,7 @@ class DeletedFinalStateUnknown:
     """What a delete handler gets when the deletion was found by a relist (client-go §4).
 
     It answers to the attributes of the object, so that a handler that only reads key, labels or the like need not care.
+    Without an object it still knows namespace and name, from the key: what is behind a second "/" belongs to the name (§7).
 
     Attributes:
         key: `namespace/name`; kept from the store, never computed from `obj` (§3).
@@ -34,7 +35,7 @@ class DeletedFinalStateUnknown:
             raise AttributeError(name)
         if self.obj is None:
             if name in ("namespace", "name"):
-                namespace, _, rest = self.key.rpartition("/")
+                namespace, _, rest = self.key.partition("/") if "/" in self.key else ("", "", self.key)
                 return namespace if name == "namespace" else rest
             raise AttributeError(f"{name}: the last state of {self.key} is unknown")
         return getattr(self.obj, name)

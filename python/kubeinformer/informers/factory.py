@@ -83,8 +83,8 @@ class SharedInformerFactory(Groups):
             TypeError: `namespaces` is a string, or `tweak_list_options` is not callable.
             ValueError: `resync_period` is negative, or a namespace is empty or named twice.
         """
-        if resync_period < 0:
-            raise ValueError(f"resync_period must not be negative: {resync_period}")
+        if not resync_period >= 0:
+            raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
         if tweak_list_options is not None and not callable(tweak_list_options):
             raise TypeError("tweak_list_options must be callable")
         if transport is None:

@@ -11,8 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kubeinformer.testing.effects import Match
     from kubeinformer.testing.errors import StatusError
-    from kubeinformer.testing.faults import Faults, Match
+    from kubeinformer.testing.faults import Faults
     from kubeinformer.testing.recorder import RecordedRequest
     from kubeinformer.testing.server import APIServer
 
@@ -21,7 +22,7 @@ __all__ = ["APIServer", "Faults", "Match", "RecordedRequest", "StatusError"]
 _HOMES = {
     "APIServer": "server",
     "Faults": "faults",
-    "Match": "faults",
+    "Match": "effects",
     "RecordedRequest": "recorder",
     "StatusError": "errors",
 }

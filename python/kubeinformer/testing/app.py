@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,19 +18,22 @@ import orjson
 
 from kubeinformer.testing import builtin, discovery, errors, listing, negotiation, patches
 from kubeinformer.testing._aiohttp import web
+from kubeinformer.testing.effects import Close, Shape, Stall
 from kubeinformer.testing.errors import StatusError, TextError
-from kubeinformer.testing.faults import Close, Faults, Respond, Shape, Stall
+from kubeinformer.testing.faults import Faults
 from kubeinformer.testing.negotiation import Form
 from kubeinformer.testing.options import ListOptions
 from kubeinformer.testing.recorder import RecordedRequest, Recorder
 from kubeinformer.testing.resources import Registry, Resource
+from kubeinformer.testing.responses import closed, injected, json_response, refusal, standard_headers
 from kubeinformer.testing.routes import Target, parse
 from kubeinformer.testing.storage import Record, Store
 from kubeinformer.testing.watching import Watch, WatchSettings
 from kubeinformer.testing.wire import GZIP_LEVEL, Body
 from kubeinformer.testing.writes import Writer
 
-BODY_LIMIT = 3 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
 GZIP_THRESHOLD = 128 * 1024
 _BODY_TYPES = ("application/json",)
 
@@ -112,13 +115,16 @@ class App:
         if isinstance(effect, Stall):
             await self._wait_until(lambda: not self._faults.stalls(rule))
         elif isinstance(effect, Close):
-            return _closed(request)
+            return closed(request)
         elif effect is not None:
-            return _injected(effect)
+            return injected(effect)
         try:
             return await self._serve(Call(request, query, target, shape))
         except (StatusError, TextError, web.HTTPRequestEntityTooLarge) as error:
-            return _refusal(error)
+            return refusal(error)
+        except Exception as error:
+            _log.exception("%s %s failed", target.method, target.path)
+            return refusal(StatusError(500, "InternalError", f"Internal error occurred: {error!r}"))
 
     async def _serve(self, call: Call) -> web.StreamResponse:
         target = call.target
@@ -162,9 +168,9 @@ class App:
         parts = [part for part in call.target.path.split("/") if part]
         first = parts[0] if parts else ""
         if first in discovery.HEALTH_PATHS:
-            return web.Response(text="ok", headers=_standard_headers())
+            return web.Response(text="ok", headers=standard_headers())
         if first == "version":
-            return _json(200, orjson.dumps(discovery.VERSION, option=orjson.OPT_INDENT_2))
+            return json_response(200, orjson.dumps(discovery.VERSION, option=orjson.OPT_INDENT_2))
         if first in ("openapi", ".well-known", "logs", "metrics"):
             raise errors.not_implemented(call.target.path)
         if first not in ("api", "apis"):
@@ -178,7 +184,7 @@ class App:
             headers.update({"ETag": document.etag, "Cache-Control": "public", "Vary": "Accept"})
             if call.request.headers.get("If-None-Match", "").removeprefix("W/") == document.etag:
                 return web.Response(status=304, headers=headers)
-        return _json(200, document.body, headers)
+        return json_response(200, document.body, headers)
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
@@ -195,7 +201,7 @@ class App:
         size = sum(len(record.body) for record in page.records)
         body = Body(
             call.request,
-            {**_standard_headers(), "Content-Type": "application/json"},
+            {**standard_headers(), "Content-Type": "application/json"},
             call.shape,
             gzip=_gzip(call, size),
         )
@@ -215,7 +221,7 @@ class App:
         _ = options.revision  # refuses one that is no number, before the head is sent
         body = Body(
             call.request,
-            {**_standard_headers(), "Content-Type": "application/json"},
+            {**standard_headers(), "Content-Type": "application/json"},
             call.shape,
             gzip=call.shape.gzip and negotiation.accepts_gzip(call.request.headers.get("Accept-Encoding", "")),
             member_per_piece=True,
@@ -295,7 +301,7 @@ class App:
             "status": "Success",
             "details": {name: value for name, value in details.items() if value},
         }
-        return _json(200, orjson.dumps(status) + b"\n")
+        return json_response(200, orjson.dumps(status) + b"\n")
 
     async def _delete_collection(self, call: Call, resource: Resource) -> web.StreamResponse:
         options = ListOptions.parse(call.query)
@@ -306,7 +312,7 @@ class App:
             for record in page.records:
                 self._writer.delete(resource, record.namespace, record.name, delete_options.get("preconditions"))
             page = listing.Page(page.records, self._store.revision)
-        return _json(200, b"".join(listing.body(resource, page, partial=False, extra={})))
+        return json_response(200, b"".join(listing.body(resource, page, partial=False, extra={})))
 
     def _object(self, call: Call, resource: Resource, record: Record, status: int = 200) -> web.StreamResponse:
         form = _form(call)
@@ -315,8 +321,8 @@ class App:
         raw = listing.partial_object(record) if form is Form.PARTIAL_OBJECT else resource.prefix + record.body
         if _gzip(call, len(raw)):
             headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-            return _json(status, gzip.compress(raw + b"\n", GZIP_LEVEL), headers)
-        return _json(status, raw + b"\n")
+            return json_response(status, gzip.compress(raw + b"\n", GZIP_LEVEL), headers)
+        return json_response(status, raw + b"\n")
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 
@@ -343,43 +349,6 @@ class App:
         finally:
             self._waiting.discard(event)
         return True
-
-
-def _standard_headers() -> dict[str, str]:
-    return {
-        "Audit-Id": str(uuid.uuid4()),
-        "Cache-Control": "no-cache, private",
-        "X-Kubernetes-Pf-Flowschema-Uid": "00000000-0000-0000-0000-000000000001",
-        "X-Kubernetes-Pf-Prioritylevel-Uid": "00000000-0000-0000-0000-000000000002",
-    }
-
-
-def _json(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
-    merged = {**_standard_headers(), "Content-Type": "application/json", **(headers or {})}
-    return web.Response(status=status, body=body, headers=merged)
-
-
-def _injected(effect: Respond) -> web.Response:
-    response = web.Response(status=effect.status, body=effect.body, headers=dict(effect.headers))
-    if response.headers.get("Connection", "").lower() == "close":
-        response.force_close()
-    return response
-
-
-def _refusal(error: StatusError | TextError | web.HTTPRequestEntityTooLarge) -> web.Response:
-    if isinstance(error, TextError):
-        return web.Response(status=error.code, text=error.text, headers=_standard_headers())
-    if not isinstance(error, StatusError):
-        message = f"Request entity too large: limit is {BODY_LIMIT}"
-        error = StatusError(413, "RequestEntityTooLarge", message)
-    return _json(error.code, error.body, error.headers)
-
-
-def _closed(request: web.BaseRequest) -> web.Response:
-    """Close the connection; the response is never sent."""
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()
 
 
 def _form(call: Call) -> Form:

@@ -89,7 +89,7 @@ rbac.authorization.k8s.io:
   v1 roles Role ns - -
 resource.k8s.io:
   v1+v1beta2+v1beta1 deviceclasses DeviceClass cluster DG -
-  v1+v1beta2+v1alpha3 devicetaintrules DeviceTaintRule cluster SG -
+  v1+v1beta2+v1alpha3 devicetaintrules DeviceTaintRule cluster SDG -
   v1,v1beta2,v1beta1 resourceclaims ResourceClaim ns SD -
   v1,v1beta2,v1beta1 resourceclaimtemplates ResourceClaimTemplate ns D -
   v1alpha3 resourcepoolstatusrequests ResourcePoolStatusRequest cluster SD -

@@ -12,10 +12,12 @@ from typing import Any
 
 import orjson
 
+from kubeinformer.errors import Error
+
 RETRY_SECONDS_TOO_NEW = 1
 
 
-class StatusError(Exception):
+class StatusError(Error):
     """A request that the server refuses with a ``Status`` object.
 
     Attributes:
@@ -74,7 +76,7 @@ class StatusError(Exception):
         return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-class TextError(Exception):
+class TextError(Error):
     """A request that the server refuses with a line of plain text, as for an unknown API group."""
 
     def __init__(self, code: int, text: str) -> None:

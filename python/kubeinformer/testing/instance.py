@@ -18,16 +18,19 @@ from typing import Any, TypeVar, Unpack
 
 from kubeinformer.testing import crd
 from kubeinformer.testing._aiohttp import web
-from kubeinformer.testing.app import BODY_LIMIT, App, AppSettings
-from kubeinformer.testing.faults import Faults, Match, MatchOptions, RunningWatch
+from kubeinformer.testing.app import App, AppSettings
+from kubeinformer.testing.effects import Match, MatchOptions
+from kubeinformer.testing.faults import Faults, RunningWatch
 from kubeinformer.testing.listing import Scope
 from kubeinformer.testing.options import ListOptions
 from kubeinformer.testing.recorder import RecordedRequest, Recorder
 from kubeinformer.testing.resources import Registry, Resource
+from kubeinformer.testing.responses import BODY_LIMIT
+from kubeinformer.testing.rules import check_schema
 from kubeinformer.testing.storage import Snapshot, Store
 from kubeinformer.testing.watching import WatchSettings
 from kubeinformer.testing.wire import reset_connection
-from kubeinformer.testing.writes import Writer, check_schema
+from kubeinformer.testing.writes import Writer
 
 HOST = "127.0.0.1"
 LISTEN_BACKLOG = 1024

@@ -17,9 +17,9 @@ import orjson
 from kubeinformer.testing import errors
 from kubeinformer.testing.options import EXACT, NOT_OLDER_THAN, ListOptions
 from kubeinformer.testing.resources import Resource
+from kubeinformer.testing.rules import check_schema
 from kubeinformer.testing.selectors import parse_field_selector, parse_label_selector
 from kubeinformer.testing.storage import Record, Store
-from kubeinformer.testing.writes import check_schema
 
 TOKEN_VERSION = "meta.k8s.io/v1"
 LATEST = -1

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
-from kubeinformer.testing.faults import Faults, MatchOptions
+from kubeinformer.testing.effects import MatchOptions
+from kubeinformer.testing.faults import Faults
 from kubeinformer.testing.instance import Instance, InstanceOptions
 from kubeinformer.testing.process import start_process
 from kubeinformer.testing.recorder import RecordedRequest
@@ -46,13 +47,14 @@ class APIServer:
 
     What it does differently without saying so: objects are not validated against schemas, and only those fields are
     defaulted that a field selector can see; strategic merge patches replace lists; managedFields are kept as given, not
-    made; lists of the events resources send bookmarks like all others; a pod is deleted at once (there is no kubelet),
+    made; watches of events get bookmarks like all others; a pod is deleted at once (there is no kubelet),
     owners do not take their dependents along (there is no garbage collector), but a namespace and a
     CustomResourceDefinition take theirs along at once; there is no authorization; shardSelector is ignored, as a server
     without that feature does; ``pretty`` is ignored; PUT does not create.
 
     Args:
-        process: run it in a process of its own, started by ``spawn``: the caller's ``__main__`` must be importable.
+        process: run it in a process of its own, started by ``spawn``: a script that does so needs the guard
+            ``if __name__ == "__main__"``.
         port: 0 picks a free one.
         bookmark_interval: seconds between the bookmarks of a watch.
         watch_timeout: seconds, the range from which the length of a watch without timeoutSeconds is drawn.
@@ -143,8 +145,9 @@ class APIServer:
     def update(self, obj: dict[str, Any]) -> dict[str, Any]:
         """Replace an object, its status included, and return it as stored.
 
-        One that is marked for deletion and has no finalizers left is deleted. Raises StatusError: 404, and 409 when
-        ``metadata.resourceVersion`` is given and is not the current one.
+        A uid is ignored, so what a builder made can be given as it is. An object that is marked for deletion and has no
+        finalizers left is deleted. Raises StatusError: 404, and 409 when ``metadata.resourceVersion`` is given and is
+        not the current one.
         """
         return self._running.update(obj)
 

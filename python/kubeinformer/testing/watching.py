@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import orjson
 
+from kubeinformer.testing.effects import Shape
 from kubeinformer.testing.errors import StatusError, expired
-from kubeinformer.testing.faults import Shape
 from kubeinformer.testing.listing import PARTIAL_PREFIX, Scope
 from kubeinformer.testing.options import ListOptions
 from kubeinformer.testing.resources import Resource
 from kubeinformer.testing.routes import Target
+from kubeinformer.testing.rules import check_schema
 from kubeinformer.testing.storage import ADDED, DELETED, MODIFIED, Collection, Event, Record, Store
 from kubeinformer.testing.wire import Body
-from kubeinformer.testing.writes import check_schema
 
 END_OF_INITIAL_EVENTS = "k8s.io/initial-events-end"
 BOOKMARK_LEAD_SECONDS = 2.0

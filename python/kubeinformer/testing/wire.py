@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from kubeinformer.testing._aiohttp import web
-from kubeinformer.testing.faults import Shape
+from kubeinformer.testing.effects import Shape
 
 BLOCK_BYTES = 256 * 1024
 GZIP_LEVEL = 1
@@ -90,6 +90,8 @@ class Body:
             if size >= BLOCK_BYTES:
                 await self._response.write(b"".join(block))
                 block, size = [], 0
+                # A client that reads fast never makes the write wait: the others get their turn here.
+                await asyncio.sleep(0)
         if block:
             await self._response.write(b"".join(block))
         if self._left == 0:

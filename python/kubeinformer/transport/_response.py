@@ -37,7 +37,6 @@ class HTTPResponse:
         self._lock = threading.Lock()
         self._shut = False
         self._closed = False
-        self._ended = False
         self._socket = _socket_of(raw)
         self._file = _plain_file_of(raw)
         self.chunked = self._file is not None and raw.chunked
@@ -76,9 +75,7 @@ class HTTPResponse:
         if self._file is None:
             return self._raw.read1(_PIECE, decode_content=True) or b""
         if self._left is None:
-            data = self._file.read1(_PIECE)
-            self._ended = not data
-            return data
+            return self._file.read1(_PIECE)
         if self._left == 0:
             return b""
         data = self._file.read1(min(_PIECE, self._left))
@@ -108,7 +105,7 @@ class HTTPResponse:
             except (OSError, ValueError, RuntimeError):
                 pass  # no connection any more: nothing can be blocked on it
 
-    def close(self, *, complete: bool) -> None:
+    def close(self, complete: bool) -> None:
         """See `Response.close`. Does not block."""
         if self._stop is not None:
             self._stop.remove(self.shutdown)
@@ -127,7 +124,7 @@ class HTTPResponse:
     def _at_end(self) -> bool:
         if self._file is None:
             return self._raw.closed
-        return (self.chunked and not self._ended) or self._left == 0
+        return self.chunked or self._left == 0
 
     def _wait_at_most(self, seconds: float) -> None:
         if self._socket is not None:

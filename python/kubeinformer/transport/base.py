@@ -137,7 +137,7 @@ class Response(Protocol):
     def shutdown(self) -> None:
         """End a blocked `read` at once; later ones raise. From any thread, does not block."""
 
-    def close(self, *, complete: bool) -> None:
+    def close(self, complete: bool) -> None:
         """Give the connection back.
 
         Args:

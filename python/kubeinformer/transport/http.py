@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 
@@ -40,7 +40,7 @@ class HTTPTransport:
         self._user_agent = user_agent
         self._compression = compression
         self._pid = os.getpid()
-        # Releases of the client before 35 take no path, method and body here.
+        # Older releases of the client take no path, method and body here.
         parameters = inspect.signature(api_client.update_params_for_auth).parameters
         self._auth_takes_request = "resource_path" in parameters
         # Held while the client's hooks run, so that many readers that meet an expired token refresh it once.
@@ -60,7 +60,8 @@ class HTTPTransport:
     ) -> HTTPResponse:
         """See `Transport.request`. Runs the client's credential hook first, on this thread.
 
-        `stop` ends the wait for an answer at once; an attempt to connect ends within `connect_timeout`.
+        `stop` ends the wait for an answer at once; an attempt to connect ends within `connect_timeout`, and a
+        credential hook when it returns.
         """
         if os.getpid() != self._pid:
             raise ForkedError(
@@ -83,7 +84,7 @@ class HTTPTransport:
                     preload_content=False,
                 )
             except Exception as error:
-                failure = transport_error(error, f"{where} at {manager_host(url)}", sent=flight.sent, secrets=secrets)
+                failure = transport_error(error, f"{where} at {_host_of(url)}", sent=flight.sent, secrets=secrets)
                 # The cause would show in tracebacks what the message leaves out.
                 raise failure from (None if isinstance(error, ValueError) else error)
         return HTTPResponse(raw, where, read_timeout=read_timeout, stop=stop)  # type: ignore[arg-type]
@@ -134,7 +135,9 @@ def _set(headers: dict[str, str], name: str, value: str) -> None:
     headers[name] = value
 
 
-def manager_host(url: str) -> str:
+def _host_of(url: str) -> str:
     """Host and port of a URL, for messages: no credentials, no query."""
-    parsed = urllib3.util.parse_url(url)
-    return f"{parsed.host}:{parsed.port}" if parsed.port else str(parsed.host)
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return "an address that is no URL"

@@ -134,7 +134,7 @@ impl IndexPlan {
                 IndexFunc::Join { paths, separator } => {
                     let after = before + paths.len();
                     combinations(&parts[before..after], separator, &mut |value| {
-                        sink(index, value)
+                        sink(index, value);
                     });
                     before = after;
                 }
@@ -210,7 +210,7 @@ mod tests {
         let plan = IndexPlan::new(functions);
         let mut all = vec![Vec::new(); plan.functions().len()];
         plan.values(&object(json), |index, value| {
-            all[index].push(value.to_owned())
+            all[index].push(value.to_owned());
         })
         .unwrap();
         for (function, together) in plan.functions().iter().zip(&all) {

@@ -46,15 +46,3 @@ impl<V> Keyed for (String, V) {
         self.0.capacity() + size_of::<V>()
     }
 }
-
-/// A payload that is one version of an API object.
-pub trait Versioned: Keyed + Send + Sync + 'static {
-    /// Unique over the lifetime of the cluster: a new uid under the same key is another object.
-    fn uid(&self) -> &str;
-
-    /// Opaque; differs between two versions of one object.
-    fn resource_version(&self) -> &str;
-
-    /// Whether both are the same version of the same object. Without resource versions only equal content is.
-    fn same_version(&self, other: &Self) -> bool;
-}

@@ -4,7 +4,8 @@
 //! between queue and listeners. Nothing below calls up.
 
 pub mod error;
-pub mod index;
+mod hashing;
+mod index;
 pub mod index_func;
 pub mod informer;
 pub mod keyed;
@@ -18,4 +19,8 @@ pub mod scan;
 pub mod selector;
 pub mod source;
 pub mod store;
+pub mod versioned;
 pub mod write_batch;
+
+#[cfg(test)]
+mod testing;

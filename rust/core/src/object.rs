@@ -5,6 +5,8 @@
 mod build;
 mod fields;
 mod meta;
+mod scanner;
+pub(crate) mod spans;
 pub(crate) mod view;
 
 pub use fields::{Members, OwnerReference, OwnerReferences, Strings};
@@ -14,9 +16,9 @@ pub use view::ObjectView;
 
 use crate::error::ScanError;
 use build::Spans;
+use spans::Span;
 use std::borrow::Cow;
 use std::fmt;
-use view::Span;
 
 /// apiVersion and kind, for an object that does not name them itself (an item of a list of a built-in type).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -220,19 +222,25 @@ impl Object {
         fields::top_level(self, key).map(str::as_bytes)
     }
 
-    /// Where a container ends that starts at `start`, if it is one of those the scan has been through.
+    /// Where a container ends that starts at `start`, if it is one that the scan has been through: `metadata`, `spec`,
+    /// `status` and members of `metadata`.
     #[inline]
     pub(crate) fn known_end(&self, start: usize) -> Option<usize> {
         let spans = &self.spans;
-        let known = [
-            spans.metadata,
-            spans.spec,
-            spans.status,
+        let inside = [
             spans.labels,
             spans.annotations,
             spans.owner_references,
             spans.finalizers,
         ];
+        let outside = [spans.metadata, spans.spec, spans.status];
+        let in_metadata = spans.metadata.start as usize != start
+            && (spans.metadata.start..spans.metadata.end).contains(&(start as u32));
+        let known = if in_metadata {
+            &inside[..]
+        } else {
+            &outside[..]
+        };
         known
             .iter()
             .find(|span| span.start as usize == start)

@@ -196,7 +196,8 @@ impl ObjectInformer {
     fn commit_or_ask(&self, mut change: Change<Object>) -> Option<PendingChange> {
         loop {
             let indexers = self.current();
-            if !indexers.external.is_empty() && change.puts().next().is_some() {
+            let writes = change.puts().next().is_some() || change.deleted_keys().next().is_some();
+            if !indexers.external.is_empty() && writes {
                 return Some(PendingChange { change, indexers });
             }
             change = self.try_commit(change, &indexers, &Vec::new()).err()?;

@@ -37,6 +37,28 @@ impl Selector {
         }
     }
 
+    /// The selector of a `LabelSelector`: `matchLabels` as pairs, `matchExpressions` as key, operator (`In`, `NotIn`, `Exists`,
+    /// `DoesNotExist`) and values. An empty one matches everything.
+    pub fn from_label_selector<'l>(
+        match_labels: impl IntoIterator<Item = (&'l str, &'l str)>,
+        match_expressions: impl IntoIterator<Item = (&'l str, &'l str, Vec<&'l str>)>,
+    ) -> Result<Self, RequirementError> {
+        let mut requirements = Vec::new();
+        for (key, value) in match_labels {
+            requirements.push(Requirement::new(key, Operator::Equals, [value])?);
+        }
+        for (key, operator, values) in match_expressions {
+            let Some(operator) = Operator::from_match_expression(operator) else {
+                let message = format!(
+                    "{key:?}: {operator:?} is no operator; use In, NotIn, Exists or DoesNotExist"
+                );
+                return Err(RequirementError { message });
+            };
+            requirements.push(Requirement::new(key, operator, values)?);
+        }
+        Ok(Self::from_requirements(requirements))
+    }
+
     /// The selector of every object.
     pub fn everything() -> Self {
         Self::from_requirements([])

@@ -14,7 +14,9 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::errors;
 
-type Generation = HashMap<usize, (Arc<Object>, Py<PyDict>)>;
+type Entry = (Arc<Object>, Py<PyDict>);
+/// By the object's address, which is its own for as long as the entry holds it.
+type Generation = HashMap<usize, Entry>;
 
 #[derive(Default)]
 struct Generations {
@@ -22,53 +24,82 @@ struct Generations {
     old: Generation,
 }
 
+impl Generations {
+    /// What this pushes out is for the caller to drop, without the lock.
+    fn keep(&mut self, address: usize, entry: Entry, half: usize) -> (Option<Generation>, Option<Entry>) {
+        let retired = (self.young.len() >= half).then(|| {
+            let full = std::mem::take(&mut self.young);
+            std::mem::replace(&mut self.old, full)
+        });
+        (retired, self.young.insert(address, entry))
+    }
+}
+
 pub struct DecodeCache {
     generations: Mutex<Generations>,
-    capacity: usize,
+    half: usize,
 }
 
 impl DecodeCache {
     /// Keeps between half of `capacity` and `capacity` decoded objects; 0 keeps none.
     pub fn new(capacity: usize) -> Self {
-        Self { generations: Mutex::default(), capacity }
+        Self { generations: Mutex::default(), half: capacity.div_ceil(2) }
     }
 
     pub fn decode<'py>(&self, py: Python<'py>, object: &Arc<Object>) -> PyResult<Bound<'py, PyDict>> {
-        let address = Arc::as_ptr(object) as usize;
-        if self.capacity == 0 {
-            return decode(py, object);
+        if self.half == 0 {
+            return decode_object(py, object);
         }
+        if let Some(known) = self.look_up(py, object) {
+            return Ok(known);
+        }
+        let dict = decode_object(py, object)?;
+        let entry = (Arc::clone(object), dict.clone().unbind());
         if let Some(mut generations) = self.generations.try_lock() {
-            if let Some((_, dict)) = generations.young.get(&address) {
-                return Ok(dict.bind(py).clone());
-            }
-            if let Some(entry) = generations.old.remove(&address) {
-                let dict = entry.1.bind(py).clone();
-                generations.young.insert(address, entry);
-                return Ok(dict);
-            }
+            let retired = generations.keep(address(object), entry, self.half);
+            drop(generations);
+            drop(retired);
         }
-        let dict = decode(py, object)?;
-        let mut retired = None;
-        if let Some(mut generations) = self.generations.try_lock() {
-            if generations.young.len() >= self.capacity.div_ceil(2) {
-                let full = std::mem::take(&mut generations.young);
-                retired = Some(std::mem::replace(&mut generations.old, full));
-            }
-            generations.young.insert(address, (Arc::clone(object), dict.clone().unbind()));
-        }
-        drop(retired);
         Ok(dict)
+    }
+
+    fn look_up<'py>(&self, py: Python<'py>, object: &Arc<Object>) -> Option<Bound<'py, PyDict>> {
+        let address = address(object);
+        let mut generations = self.generations.try_lock()?;
+        if let Some((_, dict)) = generations.young.get(&address) {
+            return Some(dict.bind(py).clone());
+        }
+        let entry = generations.old.remove(&address)?;
+        let dict = entry.1.bind(py).clone();
+        let retired = generations.keep(address, entry, self.half);
+        drop(generations);
+        drop(retired);
+        Some(dict)
     }
 }
 
-fn decode<'py>(py: Python<'py>, object: &Object) -> PyResult<Bound<'py, PyDict>> {
-    let value = loads(py, object.raw()).map_err(|cause| errors::decode(py, object.key(), cause))?;
-    Ok(value.cast_into::<PyDict>()?)
+fn address(object: &Arc<Object>) -> usize {
+    Arc::as_ptr(object) as usize
+}
+
+fn decode_object<'py>(py: Python<'py>, object: &Object) -> PyResult<Bound<'py, PyDict>> {
+    Ok(decode(py, object.key(), object.raw(), 0)?.cast_into::<PyDict>()?)
+}
+
+/// Decodes the JSON that begins at byte `start` of the object with this key, which a `DecodeError` names.
+pub fn decode<'py>(py: Python<'py>, key: &str, json: &[u8], start: usize) -> PyResult<Bound<'py, PyAny>> {
+    loads(py, json).map_err(|cause| errors::decode(py, key, json, start, cause))
 }
 
 /// `orjson.loads`.
 pub fn loads<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LOADS.import(py, "orjson", "loads")?.call1((PyBytes::new(py, json),))
+}
+
+/// A copy of what JSON was decoded to, which takes a fifth of the time of `copy.deepcopy`.
+pub fn fresh_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let json = DUMPS.import(value.py(), "orjson", "dumps")?.call1((value,))?;
+    loads(value.py(), json.cast::<PyBytes>()?.as_bytes())
 }

@@ -27,6 +27,7 @@ error_class!(closed_error, "ClosedError");
 error_class!(forked_error, "ForkedError");
 error_class!(index_not_found_error, "IndexNotFoundError");
 error_class!(object_key_error, "ObjectKeyError");
+error_class!(transaction_error, "TransactionError");
 
 fn raise(make: impl FnOnce(Python<'_>) -> PyResult<PyErr>) -> PyErr {
     Python::attach(|py| make(py).unwrap_or_else(|failure| failure))
@@ -52,10 +53,16 @@ pub fn scan(error: &ScanError) -> PyErr {
     })
 }
 
-/// A stored object whose bytes do not parse; `cause` is the decoder's error.
-pub fn decode(py: Python<'_>, key: &str, cause: PyErr) -> PyErr {
-    let offset = cause.value(py).getattr("pos").and_then(|pos| pos.extract::<u64>()).unwrap_or(0);
-    let made = (format!("{key}: {}", cause.value(py)), key, offset).into_pyobject(py);
+/// An object's bytes do not parse: `json`, which begins at byte `start` of it. `cause` is the decoder's error, which
+/// counts characters; what is no error of the JSON stays as it is.
+pub fn decode(py: Python<'_>, key: &str, json: &[u8], start: usize, cause: PyErr) -> PyErr {
+    let value = cause.value(py);
+    let (Ok(what), Ok(character)) = (value.getattr("msg"), value.getattr("pos").and_then(|pos| pos.extract())) else {
+        return cause;
+    };
+    let text = std::str::from_utf8(json).unwrap_or_default();
+    let offset = start + text.char_indices().nth(character).map_or(text.len(), |(byte, _)| byte);
+    let made = (format!("{key}: {what} at byte {offset}"), key, offset).into_pyobject(py);
     match made.and_then(|arguments| decode_from(py, &arguments)) {
         Ok(error) => {
             error.set_cause(py, Some(cause));
@@ -79,8 +86,12 @@ pub fn store(error: &StoreError) -> PyErr {
     }
 }
 
-/// A key function failed, or gave something that is no string (client-go §6).
+/// A key function failed, or gave something that is no string (client-go §6). What it raised itself as an
+/// `ObjectKeyError` stays as it is.
 pub fn object_key(py: Python<'_>, object: &Bound<'_, PyAny>, cause: PyErr) -> PyErr {
+    if object_key_error(py).is_ok_and(|class| cause.is_instance(py, &class)) {
+        return cause;
+    }
     let message = format!("couldn't create key for object of type {}: {}", type_name(object), cause.value(py));
     let made = object_key_error(py).and_then(|class| {
         let keywords = PyDict::new(py);
@@ -93,6 +104,15 @@ pub fn object_key(py: Python<'_>, object: &Bound<'_, PyAny>, cause: PyErr) -> Py
             error.set_cause(py, Some(cause));
             error
         }
+        Err(failure) => failure,
+    }
+}
+
+/// Some changes of a transaction have no key; the others, at these places, are done (client-go §25).
+pub fn transaction(py: Python<'_>, successful: Vec<usize>, failures: Vec<PyErr>) -> PyErr {
+    let failures: Vec<_> = failures.into_iter().map(|failure| failure.into_value(py)).collect();
+    match transaction_error(py).and_then(|class| class.call1((successful, failures))) {
+        Ok(value) => PyErr::from_value(value),
         Err(failure) => failure,
     }
 }

@@ -1,8 +1,8 @@
 //! The fork guard: a handle of the parent process is unusable in a forked child, and says so before it touches a lock.
 //!
 //! A handle belongs to this process iff the fork count at its birth is the fork count now. `os.register_at_fork` counts
-//! in the child (CPython runs it for `os.fork`, multiprocessing, and embedders that call `PyOS_AfterFork_Child`), which
-//! costs a load per call where asking for the process id costs a system call.
+//! in the child (`CPython` runs it for `os.fork`, multiprocessing, and embedders that call
+//! `PyOS_AfterFork_Child`), which costs a load per call where asking for the process id costs a system call.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

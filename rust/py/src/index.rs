@@ -1,6 +1,7 @@
 //! `Index`: an index that the core evaluates.
 
 use kubeinformer_core::index_func::IndexFunc;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::path;
@@ -22,7 +23,7 @@ impl Index {
     #[pyo3(signature = (*paths))]
     fn join(paths: Vec<String>) -> PyResult<Self> {
         if paths.is_empty() {
-            return Err(pyo3::exceptions::PyTypeError::new_err("join needs at least one path"));
+            return Err(PyTypeError::new_err("paths: join needs at least one"));
         }
         let compiled = paths.iter().map(|path| path::compile(path)).collect::<PyResult<_>>()?;
         Ok(Self { core: IndexFunc::join(compiled), text: format!("index.join({paths:?})") })

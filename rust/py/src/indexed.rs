@@ -1,10 +1,9 @@
 //! What `ThreadSafeStore` and `Indexer` share: the core's store over Python objects, and index functions in Python.
 //!
-//! Key and index functions run before any lock is taken. An index function that fails leaves its object under no value
-//! of that index, in `index_errors`, and readable by key: unlike client-go §16 nothing is half-updated and nothing ends
-//! the process.
+//! Key and index functions run before any lock is taken. An index function that raises an `Exception` leaves its object
+//! under no value of that index, in `index_errors`, and readable by key: unlike client-go §16 nothing is half-updated and
+//! nothing ends the process. What is no `Exception`, such as `KeyboardInterrupt`, ends the call, and nothing is written.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use kubeinformer_core::keyed::Keyed;
@@ -12,7 +11,7 @@ use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::store::{Store, StoreError, View};
 use kubeinformer_core::write_batch::{Key, WriteBatch};
 use parking_lot::{Mutex, RwLock};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -22,7 +21,7 @@ use crate::item::Item;
 
 const SOURCE: SourceId = SourceId(0);
 
-type Functions = Vec<(String, Py<PyAny>)>;
+type Functions = Vec<(Arc<str>, Py<PyAny>)>;
 
 /// One change of a transaction.
 pub enum Change {
@@ -34,8 +33,6 @@ pub struct Indexed {
     store: Store<Item>,
     /// The index functions and the store's generation that they belong to.
     functions: RwLock<(u32, Arc<Functions>)>,
-    /// Index, key, and what the function raised. Locked only while attached and never across a call into Python.
-    failures: Mutex<HashMap<String, HashMap<String, Py<PyAny>>>>,
     /// Held by `add_indexers`, whose calls must not overlap.
     adding: Mutex<()>,
     birth: Birth,
@@ -46,7 +43,6 @@ impl Indexed {
         let own = Self {
             store: Store::new(),
             functions: RwLock::default(),
-            failures: Mutex::default(),
             adding: Mutex::default(),
             birth: Birth::now(),
         };
@@ -90,16 +86,16 @@ impl Indexed {
             let mut batch = WriteBatch::with_capacity(changes.len());
             for change in changes {
                 match change {
-                    Change::Put(item) => self.put(py, &mut batch, item, &functions),
-                    Change::Delete(key) => {
-                        self.forget_failures(key);
-                        batch.delete(Key::Text(key.as_str().into()));
-                    }
+                    Change::Put(item) => self.put(py, &mut batch, item, &functions)?,
+                    Change::Delete(key) => batch.delete(Key::Text(key.as_str().into())),
                 }
             }
-            let apply = || match replace {
-                true => self.store.replace(&batch, generation, resource_version),
-                false => self.store.apply(&batch, generation, resource_version),
+            let apply = || {
+                if replace {
+                    self.store.replace(&batch, generation, resource_version)
+                } else {
+                    self.store.apply(&batch, generation, resource_version)
+                }
             };
             match py.detach(apply) {
                 Ok(()) => return Ok(()),
@@ -109,56 +105,61 @@ impl Indexed {
         }
     }
 
-    fn put(&self, py: Python<'_>, batch: &mut WriteBatch<Item>, item: &Arc<Item>, functions: &Functions) {
-        batch.put(Arc::clone(item), SOURCE, |item, sink| {
-            for (number, (name, function)) in functions.iter().enumerate() {
-                let object = item.object(py);
-                let result = index_values(function.bind(py), &object);
-                self.note(py, name, item.key(), result.as_ref().err());
-                for value in result.iter().flatten() {
-                    sink(number as u16, value);
+    /// Runs the index functions on an item and adds it with their values to the batch.
+    fn put(
+        &self,
+        py: Python<'_>,
+        batch: &mut WriteBatch<Item>,
+        item: &Arc<Item>,
+        functions: &Functions,
+    ) -> PyResult<()> {
+        let object = item.object(py);
+        let mut values: Vec<(u16, Vec<String>)> = Vec::with_capacity(functions.len());
+        for (number, (name, function)) in functions.iter().enumerate() {
+            match index_values(function.bind(py), &object) {
+                Ok(of_index) => {
+                    item.note(name, None);
+                    values.push((number as u16, of_index));
+                }
+                Err(failure) if failure.is_instance_of::<PyException>(py) => self.failed(py, name, item, &failure)?,
+                Err(interrupt) => return Err(interrupt),
+            }
+        }
+        batch.put(Arc::clone(item), SOURCE, |_, sink| {
+            for (number, of_index) in &values {
+                for value in of_index {
+                    sink(*number, value);
                 }
             }
         });
+        Ok(())
     }
 
-    /// Keeps or clears what an index function raised for a key; logs the first time.
-    fn note(&self, py: Python<'_>, index: &str, key: &str, failure: Option<&PyErr>) {
-        let mut failures = self.failures.lock();
-        let Some(failure) = failure else {
-            if let Some(of_index) = failures.get_mut(index) {
-                of_index.remove(key);
-            }
-            return;
-        };
-        let of_index = failures.entry(index.to_owned()).or_default();
-        let exception = failure.clone_ref(py).into_value(py).into_any();
-        let first = of_index.insert(key.to_owned(), exception).is_none();
-        drop(failures);
-        if first {
+    /// Keeps what an index function raised; logs it unless it did so on the stored version of the object.
+    fn failed(&self, py: Python<'_>, index: &Arc<str>, item: &Item, failure: &PyErr) -> PyResult<()> {
+        let known = item.note(index, Some(failure.value(py).clone().into_any().unbind()));
+        let key = item.key();
+        if !known && !self.read(py, |view| view.get(key).is_some_and(|stored| stored.has_failed(index)))? {
             report_index_failure(py, index, key, failure);
         }
+        Ok(())
     }
 
-    fn forget_failures(&self, key: &str) {
-        for of_index in self.failures.lock().values_mut() {
-            of_index.remove(key);
-        }
-    }
-
-    /// Index -> key -> exception, of the objects that the store still holds.
+    /// Index -> key -> exception, of the objects in the store.
     pub fn index_errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.birth.check()?;
+        let failed: Vec<Arc<Item>> =
+            self.scan(py, |view| view.objects().filter(|item| item.has_failures()).cloned().collect())?;
         let errors = PyDict::new(py);
-        for (index, failures) in &*self.failures.lock() {
-            if failures.is_empty() {
-                continue;
-            }
+        for (index, _) in self.functions().1.iter() {
             let of_index = PyDict::new(py);
-            for (key, failure) in failures {
-                of_index.set_item(key, failure)?;
+            for item in &failed {
+                if let Some((_, failure)) = item.failures(py).into_iter().find(|(name, _)| name == index) {
+                    of_index.set_item(item.key(), failure)?;
+                }
             }
-            errors.set_item(index, of_index)?;
+            if !of_index.is_empty() {
+                errors.set_item(&**index, of_index)?;
+            }
         }
         Ok(errors)
     }
@@ -168,25 +169,36 @@ impl Indexed {
         self.birth.check()?;
         let py = indexers.py();
         let new = checked_functions(indexers)?;
-        let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = new.iter().map(|(name, _)| &**name).collect();
         let Some(_one_at_a_time) = self.adding.try_lock() else {
-            return Err(PyValueError::new_err("add_indexers is already running in another thread or in a callback"));
+            return Err(PyRuntimeError::new_err("add_indexers is already running in another thread or in a callback"));
         };
         let old = self.functions().1;
-        let all = old.iter().chain(&new).map(|(name, function)| (name.clone(), function.clone_ref(py))).collect();
-        // A write between these two steps finds that its functions are stale and starts again.
+        let all = old.iter().chain(&new).map(|(name, function)| (Arc::clone(name), function.clone_ref(py))).collect();
         let pending = py.detach(|| {
             let pending = self.store.begin_add_indices(&names)?;
-            *self.functions.write() = (self.store.generation(), Arc::new(all));
+            self.set_functions(Arc::new(all));
             Ok(pending)
         });
         let pending = pending.map_err(|error: StoreError| errors::store(&error))?;
         let mut values = WriteBatch::default();
-        for item in pending.objects() {
-            self.put(py, &mut values, item, &new);
+        if let Err(interrupt) = pending.objects().try_for_each(|item| self.put(py, &mut values, item, &new)) {
+            py.detach(|| {
+                self.store.abort_add_indices(&pending);
+                self.set_functions(old);
+            });
+            return Err(interrupt);
         }
         py.detach(|| self.store.finish_add_indices(pending, &values));
         Ok(())
+    }
+
+    /// A write between a change of the store's indices and this call finds that its functions are stale and starts
+    /// again.
+    fn set_functions(&self, functions: Arc<Functions>) {
+        let generation = self.store.generation();
+        let retired = std::mem::replace(&mut *self.functions.write(), (generation, functions));
+        drop(retired);
     }
 
     /// The index functions by name.
@@ -194,7 +206,7 @@ impl Indexed {
         self.birth.check()?;
         let indexers = PyDict::new(py);
         for (name, function) in self.functions().1.iter() {
-            indexers.set_item(name, function)?;
+            indexers.set_item(&**name, function)?;
         }
         Ok(indexers)
     }
@@ -202,8 +214,9 @@ impl Indexed {
     /// The objects that share a value of the index with `object`, which need not be in the store (client-go §20). What
     /// the index function raises is raised (§17).
     pub fn index<'py>(&self, py: Python<'py>, name: &str, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.birth.check()?;
         let functions = self.functions().1;
-        let Some((_, function)) = functions.iter().find(|(known, _)| known == name) else {
+        let Some((_, function)) = functions.iter().find(|(known, _)| &**known == name) else {
             return Err(errors::store(&StoreError::NoIndex(name.to_owned())));
         };
         let values = index_values(function.bind(py), object)?;
@@ -295,11 +308,13 @@ fn index_values(function: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> PyRes
 
 fn checked_functions(indexers: &Bound<'_, PyDict>) -> PyResult<Functions> {
     let checked = indexers.iter().map(|(name, function)| {
-        let name: String = name.extract()?;
+        let Ok(name) = name.extract::<String>() else {
+            return Err(PyTypeError::new_err(format!("indexers: {} is no name of an index", name.repr()?)));
+        };
         if !function.is_callable() {
             return Err(PyTypeError::new_err(format!("indexers[{name:?}] must be callable")));
         }
-        Ok((name, function.unbind()))
+        Ok((name.into(), function.unbind()))
     });
     checked.collect()
 }

@@ -12,12 +12,12 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMappingProxy, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyIterator, PyList, PyMappingProxy, PyTuple, PyType};
 
-use crate::decoded::{loads, DecodeCache};
+use crate::decoded::{decode, DecodeCache};
 use crate::errors;
 use crate::path;
-use crate::views::view;
+use crate::views::{self, view, JSONMapping};
 
 /// What the handles of one informer share.
 pub struct Origin {
@@ -43,12 +43,15 @@ impl KubeObject {
     }
 
     fn dict<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
-        let decoded = self.decoded.get_or_try_init(py, || {
-            self.origin.cache.decode(py, &self.object).map(Bound::unbind)
-        });
-        Ok(decoded?.bind(py))
+        if let Some(known) = self.decoded.get(py) {
+            return Ok(known.bind(py));
+        }
+        // Decoding may run finalizers, which may look at this very handle: no lock, so not `get_or_try_init`. It would
+        // also let go of the interpreter, and wait for it behind every thread that computes.
+        let dict = self.origin.cache.decode(py, &self.object)?;
+        let _ = self.decoded.set(py, dict.unbind());
+        Ok(self.decoded.get(py).expect("set by this thread or another one").bind(py))
     }
-
 }
 
 fn proxy<'py>(py: Python<'py>, members: Members<'_>) -> PyResult<Bound<'py, PyMappingProxy>> {
@@ -127,7 +130,7 @@ impl KubeObject {
     #[getter]
     fn owner_references<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.object.owner_references_json() {
-            Some(json) => loads(py, json).and_then(view).map_err(|cause| errors::decode(py, self.object.key(), cause)),
+            Some(json) => decode(py, self.object.key(), json, path::offset(&self.object, json)).and_then(view),
             None => view(PyList::empty(py).into_any()),
         }
     }
@@ -136,7 +139,8 @@ impl KubeObject {
     fn controller_owner<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         for owner in self.owner_references(py)?.try_iter()? {
             let owner = owner?;
-            if owner.call_method1("get", ("controller",))?.is_truthy()? {
+            let controller = owner.cast::<JSONMapping>().ok().and_then(|owner| owner.get().plain(py, "controller"));
+            if controller.is_some_and(|flag| flag.is(PyBool::new(py, true))) {
                 return Ok(Some(owner));
             }
         }
@@ -179,10 +183,7 @@ impl KubeObject {
     #[pyo3(signature = (path=None))]
     fn to_dict<'py>(&self, py: Python<'py>, path: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match path {
-            None => {
-                let value = loads(py, self.object.raw());
-                value.map(Some).map_err(|cause| errors::decode(py, self.object.key(), cause))
-            }
+            None => decode(py, self.object.key(), self.object.raw(), 0).map(Some),
             Some(path) => path::plain(py, &self.object, path),
         }
     }
@@ -223,18 +224,16 @@ impl KubeObject {
         self.dict(py)?.keys().try_iter()
     }
 
-    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.dict(py)?.keys())
+    fn keys<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        views::keys(slf)
     }
 
-    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let values = self.dict(py)?.values().iter().map(view).collect::<PyResult<Vec<_>>>()?;
-        PyTuple::new(py, values)
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        views::values(slf)
     }
 
-    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let items = self.dict(py)?.iter().map(|(key, value)| Ok((key, view(value)?)));
-        PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?)
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        views::items(slf)
     }
 
     fn __richcmp__(&self, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Py<PyAny>> {
@@ -256,12 +255,9 @@ impl KubeObject {
         hasher.finish()
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>, String))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>, String)) {
         let own = slf.get();
-        let class = slf.get_type().into_any();
-        Ok((class, (own.raw(slf.py()), own.origin.resource.clone())))
+        (slf.get_type(), (own.raw(slf.py()), own.origin.resource.clone()))
     }
 
     fn __repr__(&self) -> String {

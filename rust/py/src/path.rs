@@ -1,6 +1,7 @@
 //! Paths given as text by callers: compiled once, and their values as Python objects.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use kubeinformer_core::error::ScanError;
@@ -11,7 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::decoded::loads;
+use crate::decoded::decode;
 use crate::errors;
 use crate::views::view;
 
@@ -25,6 +26,18 @@ pub fn compile(text: &str) -> PyResult<Path> {
     Path::compile(text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// One value of a path: its JSON, and at which byte of the object that begins.
+pub struct Found<'a> {
+    json: &'a [u8],
+    start: usize,
+}
+
+impl Found<'_> {
+    fn decode<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        decode(py, key, self.json, self.start)
+    }
+}
+
 impl Compiled {
     pub fn new<S: AsRef<str>>(paths: &[S]) -> PyResult<Self> {
         let paths: Vec<Path> = paths.iter().map(|path| compile(path.as_ref())).collect::<PyResult<_>>()?;
@@ -32,10 +45,13 @@ impl Compiled {
         Ok(Self { set: PathSet::new(paths), many })
     }
 
-    /// The values of each path, as JSON, in the order of the object.
-    pub fn extract<'a>(&self, object: &'a Object) -> Result<Vec<Vec<&'a [u8]>>, ScanError> {
-        let mut found = vec![Vec::new(); self.many.len()];
-        self.set.extract(object, |path, value| found[path].push(value.text().as_bytes()))?;
+    /// The values of each path, in the order of the object.
+    pub fn extract<'a>(&self, object: &'a Object) -> Result<Vec<Vec<Found<'a>>>, ScanError> {
+        let mut found: Vec<Vec<Found<'a>>> = self.many.iter().map(|_| Vec::new()).collect();
+        self.set.extract(object, |path, value| {
+            let json = value.text().as_bytes();
+            found[path].push(Found { json, start: offset(object, json) });
+        })?;
         Ok(found)
     }
 
@@ -43,21 +59,26 @@ impl Compiled {
         &self,
         py: Python<'py>,
         key: &str,
-        found: &[Vec<&[u8]>],
+        found: &[Vec<Found<'_>>],
     ) -> PyResult<Vec<Option<Bound<'py, PyAny>>>> {
-        let one = |json: &[u8]| loads(py, json).and_then(view).map_err(|cause| errors::decode(py, key, cause));
+        let one = |found: &Found<'_>| found.decode(py, key).and_then(view);
         let values = found.iter().zip(&self.many).map(|(values, many)| {
             if *many {
-                let values = values.iter().map(|json| one(json)).collect::<PyResult<Vec<_>>>()?;
+                let values = values.iter().map(one).collect::<PyResult<Vec<_>>>()?;
                 return Ok(Some(PyTuple::new(py, values)?.into_any()));
             }
-            values.last().map(|json| one(json)).transpose()
+            values.last().map(one).transpose()
         });
         values.collect()
     }
 }
 
-fn extracted<'a>(compiled: &Compiled, object: &'a Object) -> PyResult<Vec<Vec<&'a [u8]>>> {
+/// Where a part of an object's JSON begins in it.
+pub fn offset(object: &Object, part: &[u8]) -> usize {
+    part.as_ptr() as usize - object.raw().as_ptr() as usize
+}
+
+fn extracted<'a>(compiled: &Compiled, object: &'a Object) -> PyResult<Vec<Vec<Found<'a>>>> {
     compiled.extract(object).map_err(|error| errors::scan(&error))
 }
 
@@ -66,7 +87,11 @@ const KEPT: usize = 1024;
 
 fn compiled(paths: &[&str]) -> PyResult<Arc<Compiled>> {
     static CACHE: Mutex<Option<HashMap<String, Arc<Compiled>>>> = Mutex::new(None);
-    let name = paths.join("\n");
+    let mut name = String::new();
+    for path in paths {
+        // With its length, so that no text of one path is also that of two.
+        let _ = write!(name, "{}:{path}", path.len());
+    }
     if let Some(known) = CACHE.try_lock().and_then(|cache| cache.as_ref()?.get(&name).cloned()) {
         return Ok(known);
     }
@@ -94,10 +119,10 @@ pub fn values<'py>(
 pub fn plain<'py>(py: Python<'py>, object: &Object, path: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     let compiled = compiled(&[path])?;
     let found = extracted(&compiled, object)?.pop().unwrap_or_default();
-    let one = |json: &[u8]| loads(py, json).map_err(|cause| errors::decode(py, object.key(), cause));
+    let one = |found: &Found<'_>| found.decode(py, object.key());
     if compiled.many[0] {
-        let values = found.iter().map(|json| one(json)).collect::<PyResult<Vec<_>>>()?;
+        let values = found.iter().map(one).collect::<PyResult<Vec<_>>>()?;
         return Ok(Some(values.into_pyobject(py)?.into_any()));
     }
-    found.last().map(|json| one(json)).transpose()
+    found.last().map(one).transpose()
 }

@@ -23,7 +23,8 @@ impl Selector {
         Ok(Self { core })
     }
 
-    /// `requirements`: (key, operator, values), with the operators of LabelSelector: In, NotIn, Exists, `DoesNotExist`.
+    /// `requirements`: (key, operator, values), with the operators of `LabelSelector`: `In`, `NotIn`, `Exists`,
+    /// `DoesNotExist`.
     #[staticmethod]
     fn from_requirements(requirements: Vec<(String, String, Vec<String>)>) -> PyResult<Self> {
         let requirements = requirements.into_iter().map(|(key, operator, values)| {

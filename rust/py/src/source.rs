@@ -1,6 +1,6 @@
 //! `Source`, `Relist`, `ListReader`, `WatchReader`: the readers of the core, fed with bytes by a reflector's thread.
 //!
-//! A reader belongs to one thread: feeding it from a second one while it reads raises RuntimeError.
+//! A reader belongs to one thread: feeding it from a second one while it reads raises `RuntimeError`.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Source {
     fn begin_relist(&self) -> PyResult<Relist> {
         self.birth.check()?;
         let relist = Arc::new(Mutex::new(Some(core::Relist::default())));
-        Ok(Relist { source: Arc::clone(&self.core), relist, birth: self.birth })
+        Ok(Relist { source: Arc::clone(&self.core), open: relist, birth: self.birth })
     }
 
     #[pyo3(signature = (*, chunked))]
@@ -72,7 +72,8 @@ impl Source {
 #[pyclass(frozen, module = "kubeinformer._core")]
 pub struct Relist {
     source: Arc<core::Source>,
-    relist: Arc<Mutex<Option<core::Relist>>>,
+    /// None once it is committed.
+    open: Arc<Mutex<Option<core::Relist>>>,
     birth: Birth,
 }
 
@@ -82,13 +83,13 @@ impl Relist {
     fn page(&self, chunked: bool) -> PyResult<ListReader> {
         self.birth.check()?;
         let reader = Mutex::new(Some(core::ListReader::new(&self.source, chunked)));
-        let (source, relist) = (Arc::clone(&self.source), Arc::clone(&self.relist));
+        let (source, relist) = (Arc::clone(&self.source), Arc::clone(&self.open));
         Ok(ListReader { source, relist, reader, birth: self.birth })
     }
 
     fn commit(&self, py: Python<'_>, resource_version: String) -> PyResult<()> {
         self.birth.check()?;
-        let relist = self.relist.try_lock().and_then(|mut relist| relist.take()).ok_or_else(taken)?;
+        let relist = self.open.try_lock().and_then(|mut relist| relist.take()).ok_or_else(taken)?;
         wait_for_room(py, &self.source)?;
         py.detach(|| relist.commit(&self.source, resource_version));
         Ok(())
@@ -96,7 +97,7 @@ impl Relist {
 
     fn __len__(&self) -> PyResult<usize> {
         self.birth.check()?;
-        let relist = self.relist.try_lock().ok_or_else(taken)?;
+        let relist = self.open.try_lock().ok_or_else(taken)?;
         Ok(relist.as_ref().map_or(0, core::Relist::len))
     }
 }

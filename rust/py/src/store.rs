@@ -1,13 +1,13 @@
 //! `ThreadSafeStore` and `Indexer` (client-go's names): the core's indexed store for any Python objects.
 
-use std::sync::Arc;
-
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyMapping};
 
+use crate::errors;
 use crate::indexed::{Change, Indexed};
-use crate::item::{Item, KeyFunction};
+use crate::item::{tombstone_class, Item, KeyFunction};
+use crate::object::KubeObject;
 
 /// Objects by a key that the caller gives.
 #[pyclass(frozen, generic, module = "kubeinformer.cache")]
@@ -34,6 +34,11 @@ impl ThreadSafeStore {
 
     fn delete(&self, py: Python<'_>, key: &str) -> PyResult<()> {
         self.inner.write(py, &[Change::Delete(key.to_owned())], false, None)
+    }
+
+    fn delete_with_object(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let version = resource_version_of(obj);
+        self.inner.write(obj.py(), &[Change::Delete(key.to_owned())], false, version.as_deref())
     }
 
     fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -141,14 +146,33 @@ impl Indexer {
     }
 
     fn transaction(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
-        let version = changes.last().and_then(|(_, obj)| resource_version_of(obj));
-        let changes = changes.iter().map(|(kind, obj)| match kind.as_str() {
-            "Deleted" => Ok(Change::Delete(self.key_function.key(obj)?)),
-            "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
-            _ => Err(PyValueError::new_err(format!("{kind:?} is no type of a transaction: Added, Updated, Deleted"))),
-        });
-        let changes: Vec<Change> = changes.collect::<PyResult<_>>()?;
-        self.inner.write(py, &changes, false, version.as_deref())
+        let (mut good, mut version) = (Vec::with_capacity(changes.len()), None);
+        let (mut successful, mut failures) = (Vec::new(), Vec::new());
+        for (place, (kind, obj)) in changes.iter().enumerate() {
+            let change = match kind.as_str() {
+                "Deleted" => self.key_function.key(obj).map(Change::Delete),
+                "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
+                _ => return Err(PyValueError::new_err(format!(
+                    "changes[{place}]: {kind:?} is no type of a delta that a store can take"
+                ))),
+            };
+            match change {
+                Ok(change) => {
+                    good.push(change);
+                    successful.push(place);
+                    version = resource_version_of(obj);
+                }
+                Err(failure) if failure.is_instance_of::<PyException>(py) => failures.push(failure),
+                Err(interrupt) => return Err(interrupt),
+            }
+        }
+        if !good.is_empty() {
+            self.inner.write(py, &good, false, version.as_deref())?;
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        Err(errors::transaction(py, successful, failures))
     }
 
     fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -222,16 +246,22 @@ impl Indexer {
     }
 }
 
-/// The object's resourceVersion as the store keeps it: None, and no change, for an object without one (client-go §27).
+/// What a write of this object sets the store's resourceVersion to: its own, "" when it has none; None, no change, for
+/// what is no API object, a tombstone among them (client-go §27, §28).
 fn resource_version_of(obj: &Bound<'_, PyAny>) -> Option<String> {
-    if let Ok(version) = obj.getattr("resource_version") {
-        return version.extract().ok();
+    if let Ok(object) = obj.cast::<KubeObject>() {
+        return Some(object.get().object().resource_version().to_owned());
     }
-    if let Ok(dict) = obj.cast::<PyDict>() {
-        let metadata = dict.get_item("metadata").ok()??;
-        return metadata.cast::<PyDict>().ok()?.get_item("resourceVersion").ok()??.extract().ok();
+    if tombstone_class(obj.py()).is_ok_and(|class| obj.is_instance(class).unwrap_or(false)) {
+        return None;
     }
-    let metadata = obj.getattr("metadata").ok()?;
-    metadata.getattr("resource_version").ok()?.extract().ok()
+    let version = if let Ok(mapping) = obj.cast::<PyMapping>() {
+        let metadata = mapping.get_item("metadata").ok()?;
+        metadata.cast::<PyMapping>().ok()?.call_method1("get", ("resourceVersion",)).ok()?
+    } else if let Ok(version) = obj.getattr("resource_version") {
+        version
+    } else {
+        obj.getattr("metadata").ok()?.getattr("resource_version").ok()?
+    };
+    version.extract::<Option<String>>().ok().map(Option::unwrap_or_default)
 }
-

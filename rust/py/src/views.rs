@@ -2,13 +2,18 @@
 //!
 //! A dict or list of decoded data is never handed out, so nothing that a user can change is shared with another handler.
 
+use std::ops::Range;
+
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PySlice, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
+
+use crate::decoded::fresh_copy;
 
 /// The value itself when it cannot be changed, else a view of it.
-pub fn view<'py>(value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn view(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = value.py();
     match value.cast_into::<PyDict>() {
         Ok(dict) => Ok(Bound::new(py, JSONMapping { dict: dict.unbind() })?.into_any()),
@@ -18,6 +23,20 @@ pub fn view<'py>(value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         },
     }
 }
+
+macro_rules! abstract_view {
+    ($function:ident, $class:literal) => {
+        /// A view of a mapping, of the class in `collections.abc`.
+        pub fn $function<'py, T>(mapping: &Bound<'py, T>) -> PyResult<Bound<'py, PyAny>> {
+            static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            CLASS.import(mapping.py(), "collections.abc", $class)?.call1((mapping.as_any(),))
+        }
+    };
+}
+
+abstract_view!(keys, "KeysView");
+abstract_view!(values, "ValuesView");
+abstract_view!(items, "ItemsView");
 
 /// What a view shows, for comparing with plain dicts and lists.
 fn plain<'py>(value: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
@@ -31,15 +50,20 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     value.clone()
 }
 
+/// Anything but a view, a dict or a list is left to compare itself with the view: its `__eq__` must not get the dict.
 fn compare<'py>(own: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>, op: CompareOp) -> PyResult<Bound<'py, PyAny>> {
+    let other = plain(other);
+    let comparable = other.is_instance_of::<PyDict>() || other.is_instance_of::<PyList>();
     match op {
-        CompareOp::Eq | CompareOp::Ne => own.rich_compare(plain(other), op),
+        CompareOp::Eq | CompareOp::Ne if comparable => own.rich_compare(other, op),
         _ => Ok(own.py().NotImplemented().into_bound(own.py())),
     }
 }
 
-fn fresh_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    value.py().import("copy")?.call_method1("deepcopy", (value,))
+/// How views are pickled: by a copy of what they show.
+fn reduce<'py>(decoded: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+    let json_view = decoded.py().import("kubeinformer._core")?.getattr("json_view")?;
+    Ok((json_view, (fresh_copy(decoded)?,)))
 }
 
 /// A JSON object; see the module.
@@ -48,12 +72,19 @@ pub struct JSONMapping {
     dict: Py<PyDict>,
 }
 
+impl JSONMapping {
+    /// A member that is not handed out.
+    pub fn plain<'py>(&self, py: Python<'py>, key: &str) -> Option<Bound<'py, PyAny>> {
+        self.dict.bind(py).get_item(key).ok().flatten()
+    }
+}
+
 #[pymethods]
 impl JSONMapping {
     fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self.dict.bind(py).get_item(key)? {
             Some(value) => view(value),
-            None => Err(pyo3::exceptions::PyKeyError::new_err(key.clone().unbind())),
+            None => Err(PyKeyError::new_err(key.clone().unbind())),
         }
     }
 
@@ -82,18 +113,16 @@ impl JSONMapping {
         self.dict.bind(py).keys().try_iter()
     }
 
-    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.dict.bind(py).keys())
+    fn keys<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        keys(slf)
     }
 
-    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let values = self.dict.bind(py).values().iter().map(view).collect::<PyResult<Vec<_>>>()?;
-        PyTuple::new(py, values)
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        values(slf)
     }
 
-    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let items = self.dict.bind(py).iter().map(|(key, value)| Ok((key, view(value)?)));
-        PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?)
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        items(slf)
     }
 
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -101,7 +130,7 @@ impl JSONMapping {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
-        Ok((py.import("kubeinformer._core")?.getattr("json_view")?, (self.dict.bind(py).clone().into_any(),)))
+        reduce(self.dict.bind(py))
     }
 
     fn __richcmp__<'py>(
@@ -114,9 +143,9 @@ impl JSONMapping {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let keys: Vec<String> =
-            self.dict.bind(py).keys().iter().map(|key| key.repr().map(|text| format!("{text}: ..."))).collect::<PyResult<_>>()?;
-        Ok(format!("JSONMapping({{{}}})", keys.join(", ")))
+        let keys = self.dict.bind(py).keys();
+        let members = keys.iter().map(|key| key.repr().map(|text| format!("{text}: ...")));
+        Ok(format!("JSONMapping({{{}}})", members.collect::<PyResult<Vec<_>>>()?.join(", ")))
     }
 }
 
@@ -126,20 +155,29 @@ pub struct JSONSequence {
     list: Py<PyList>,
 }
 
+impl JSONSequence {
+    /// Where in a range the value is; views are compared, as in `compare`.
+    fn places<'a>(
+        &'a self,
+        py: Python<'a>,
+        value: &'a Bound<'_, PyAny>,
+        range: Range<usize>,
+    ) -> impl Iterator<Item = PyResult<usize>> + 'a {
+        range.filter_map(move |place| {
+            let equal = self.list.bind(py).get_item(place).and_then(view).and_then(|item| item.eq(value));
+            equal.map(|equal| equal.then_some(place)).transpose()
+        })
+    }
+}
+
 #[pymethods]
 impl JSONSequence {
     fn __getitem__<'py>(&self, py: Python<'py>, at: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if at.is_instance_of::<PySlice>() {
-            return view(self.list.bind(py).as_any().get_item(at)?);
-        }
-        if !at.is_instance_of::<pyo3::types::PyInt>() {
-            return Err(PyTypeError::new_err("indices must be integers or slices"));
-        }
         view(self.list.bind(py).as_any().get_item(at)?)
     }
 
     fn __contains__(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.list.bind(py).contains(plain(value))
+        Ok(self.places(py, value, 0..self.__len__(py)).next().transpose()?.is_some())
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
@@ -156,12 +194,19 @@ impl JSONSequence {
         PyTuple::new(py, values)?.try_iter()
     }
 
-    fn index(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<usize> {
-        self.list.bind(py).index(plain(value))
+    #[pyo3(signature = (value, start=0, stop=None))]
+    fn index(&self, py: Python<'_>, value: &Bound<'_, PyAny>, start: isize, stop: Option<isize>) -> PyResult<usize> {
+        let length = self.__len__(py);
+        let place = |at: isize| match usize::try_from(at) {
+            Ok(at) => at.min(length),
+            Err(_) => length.saturating_sub(at.unsigned_abs()),
+        };
+        let found = self.places(py, value, place(start)..stop.map_or(length, place)).next().transpose()?;
+        found.ok_or_else(|| PyValueError::new_err("the value is not in the sequence"))
     }
 
     fn count(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<usize> {
-        self.list.bind(py).call_method1("count", (plain(value),))?.extract()
+        self.places(py, value, 0..self.__len__(py)).try_fold(0, |count, place| place.map(|_| count + 1))
     }
 
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -169,7 +214,7 @@ impl JSONSequence {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
-        Ok((py.import("kubeinformer._core")?.getattr("json_view")?, (self.list.bind(py).clone().into_any(),)))
+        reduce(self.list.bind(py))
     }
 
     fn __richcmp__<'py>(

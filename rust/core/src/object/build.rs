@@ -1,9 +1,11 @@
 //! From a scan to an `Object`. Invariant: the text of an object is one allocation of exactly its size, and which members
 //! come first and which are cut depends on the object alone, not on the way it came.
-use super::view::{Cut, Fields, ObjectView, Span, Text};
+use super::spans::{Cut, Fields, Span, Text};
+use super::view::ObjectView;
 use super::{Object, TypeMeta};
 use crate::scan::text;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Where the fields are in the text of an [`Object`]; absent ones start at 0.
 #[derive(Debug, Clone, Copy)]
@@ -30,45 +32,40 @@ struct Piece {
     to: u32,
 }
 
-/// What stands before the first member that stays in place.
-struct Head {
-    text: String,
-    api_version: Span,
-    kind: Span,
+/// `apiVersion` or `kind`.
+struct TypeText<'t> {
+    /// As it stands between the quotes of the JSON.
+    json: Cow<'t, str>,
+    /// What that means, if it is something else.
+    plain: Option<Cow<'t, str>>,
 }
 
-const API_VERSION: &str = "{\"apiVersion\":";
-const KIND: &str = ",\"kind\":";
-
-/// The string of the object, quotes and escapes as they stand, or else the default.
-fn push_type(out: &mut String, view: &ObjectView<'_>, own: Text, default: &str) -> Span {
-    let start = out.len();
-    if own.span.start < own.span.end {
-        out.push_str(&view.text[own.span.start as usize - 1..=own.span.end as usize]);
-    } else {
-        text::push_quoted(out, default);
-    }
-    Span::new(start + 1, out.len() - 1)
-}
-
-fn head(view: &ObjectView<'_>, defaults: &TypeMeta) -> Head {
-    let mut text = String::with_capacity(128);
-    text.push_str(API_VERSION);
-    let api_version = push_type(
-        &mut text,
-        view,
-        view.fields.api_version,
-        &defaults.api_version,
-    );
-    text.push_str(KIND);
-    let kind = push_type(&mut text, view, view.fields.kind, &defaults.kind);
-    text.push(',');
-    Head {
-        text,
-        api_version,
-        kind,
+impl<'t> TypeText<'t> {
+    /// The object's own, in its own spelling, or else the default.
+    fn new(view: &ObjectView<'t>, own: Text, default: &'t str) -> Self {
+        if own.span.start < own.span.end {
+            let plain = own.escaped.then(|| view.string(own));
+            return Self {
+                json: Cow::Borrowed(own.span.of(view.text)),
+                plain,
+            };
+        }
+        match text::escape(default) {
+            Cow::Borrowed(json) => Self {
+                json: Cow::Borrowed(json),
+                plain: None,
+            },
+            json @ Cow::Owned(_) => Self {
+                json,
+                plain: Some(Cow::Borrowed(default)),
+            },
+        }
     }
 }
+
+const BEFORE_API_VERSION: &str = "{\"apiVersion\":\"";
+const BEFORE_KIND: &str = "\",\"kind\":\"";
+const BEFORE_BODY: &str = "\",";
 
 fn pieces(
     view: &ObjectView<'_>,
@@ -106,7 +103,7 @@ fn pieces(
 struct Moves<'v, 'a> {
     view: &'v ObjectView<'a>,
     pieces: SmallVec<[Piece; 4]>,
-    raw_len: u32,
+    tail_at: usize,
     tail: String,
 }
 
@@ -137,8 +134,15 @@ impl Moves<'_, '_> {
         self.append(&unescaped)
     }
 
+    fn type_text(&mut self, text: &TypeText<'_>, at: usize) -> Span {
+        match &text.plain {
+            None => Span::new(at, at + text.json.len()),
+            Some(plain) => self.append(plain),
+        }
+    }
+
     fn append(&mut self, text: &str) -> Span {
-        let start = self.raw_len as usize + self.tail.len();
+        let start = self.tail_at + self.tail.len();
         self.tail.push_str(text);
         Span::new(start, start + text.len())
     }
@@ -149,13 +153,6 @@ pub(super) fn object(
     defaults: &TypeMeta,
     keep_managed_fields: bool,
 ) -> Object {
-    let head = head(view, defaults);
-    let (pieces, raw_len) = pieces(view, head.text.len() as u32, keep_managed_fields);
-    let namespace = view.namespace();
-    let name = view.name();
-    let separator = usize::from(!namespace.is_empty());
-    let key_len = namespace.len() + separator + name.len();
-
     let Fields {
         api_version,
         kind,
@@ -164,23 +161,26 @@ pub(super) fn object(
         status,
         meta,
     } = view.fields;
+    let api_version = TypeText::new(view, api_version, &defaults.api_version);
+    let kind = TypeText::new(view, kind, &defaults.kind);
+    let api_version_at = BEFORE_API_VERSION.len();
+    let kind_at = api_version_at + api_version.json.len() + BEFORE_KIND.len();
+    let body_at = kind_at + kind.json.len() + BEFORE_BODY.len();
+    let (pieces, raw_len) = pieces(view, body_at as u32, keep_managed_fields);
+    let namespace = view.namespace();
+    let name = view.name();
+    let separator = if namespace.is_empty() { "" } else { "/" };
+    let key_len = namespace.len() + separator.len() + name.len();
+
     let mut moves = Moves {
         view,
         pieces,
-        raw_len: raw_len + key_len as u32,
+        tail_at: raw_len as usize + key_len,
         tail: String::new(),
     };
     let spans = Spans {
-        api_version: if api_version.escaped {
-            moves.text(api_version)
-        } else {
-            head.api_version
-        },
-        kind: if kind.escaped {
-            moves.text(kind)
-        } else {
-            head.kind
-        },
+        api_version: moves.type_text(&api_version, api_version_at),
+        kind: moves.type_text(&kind, kind_at),
         uid: moves.text(meta.uid),
         resource_version: moves.text(meta.resource_version),
         deletion_timestamp: moves.text(meta.deletion_timestamp),
@@ -194,16 +194,21 @@ pub(super) fn object(
         finalizers: moves.span(meta.finalizers),
     };
 
-    let mut text = String::with_capacity(raw_len as usize + key_len + moves.tail.len());
-    text.push_str(&head.text);
+    let mut text = String::with_capacity(moves.tail_at + moves.tail.len());
+    for part in [
+        BEFORE_API_VERSION,
+        &*api_version.json,
+        BEFORE_KIND,
+        &*kind.json,
+        BEFORE_BODY,
+    ] {
+        text.push_str(part);
+    }
     for piece in &moves.pieces {
         text.push_str(&view.text[piece.start as usize..piece.end as usize]);
     }
-    text.push_str(&namespace);
-    if separator == 1 {
-        text.push('/');
+    for part in [&*namespace, separator, &*name, &*moves.tail] {
+        text.push_str(part);
     }
-    text.push_str(&name);
-    text.push_str(&moves.tail);
     Object::from_parts(text, raw_len, namespace.len() as u32, key_len as u32, spans)
 }

@@ -1,8 +1,9 @@
 //! Many paths in one pass. Invariant: what comes out for each path is what a decoder that takes the last of duplicate keys
-//! would find there, in the order of the document; the pass goes through every byte at most once and through nothing that
-//! no path leads into but to find its end.
+//! would find there, in the order of the document; the pass goes through a value again only if two paths lead into it in different ways
+//! (`[0]` and `[*]`), and through what no path leads into only to find its end.
 use super::{JsonValue, Path, Segment};
-use crate::error::{Fault, ScanError};
+use crate::error::{Fault, ScanError, ScanErrorKind};
+use crate::object::spans::MAX_BYTES;
 use crate::object::view::utf8;
 use crate::object::Object;
 use crate::scan::cursor::Cursor;
@@ -79,7 +80,8 @@ impl PathSet {
         json: &'j [u8],
         mut sink: impl FnMut(usize, JsonValue<'j>),
     ) -> Result<(), ScanError> {
-        utf8(json)
+        within_limit(json)
+            .and_then(utf8)
             .and_then(|json| self.run(json, |_| None, &mut sink))
             .map_err(|fault| fault.at_base(0))
     }
@@ -112,6 +114,18 @@ impl PathSet {
         }
         Ok(())
     }
+}
+
+/// Hits are kept in 32 bits.
+fn within_limit(json: &[u8]) -> Result<&[u8], Fault> {
+    if json.len() > MAX_BYTES {
+        return Err(Fault::new(
+            ScanErrorKind::TooLarge,
+            "document larger than 1 GiB",
+            0,
+        ));
+    }
+    Ok(json)
 }
 
 fn child(nodes: &mut Vec<Node>, at: usize, segment: &Segment) -> usize {
@@ -240,7 +254,7 @@ impl<K: Fn(usize) -> Option<usize>> Walk<'_, '_, K> {
                 }
                 (None, None) => self.skip(depth + 1)?,
                 (Some(next), None) | (None, Some(next)) => {
-                    self.value(&self.nodes[next], depth + 1)?
+                    self.value(&self.nodes[next], depth + 1)?;
                 }
                 (Some(next), Some(each)) => {
                     let start = self.cursor.pos;

@@ -190,6 +190,12 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.wait_synced(timeout)
     }
 
+    /// Threads that sleep in a call of this queue.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.gate.lock().waiting
+    }
+
     fn hash(&self, delta: &Delta<T>) -> u64 {
         self.hasher.hash_one(delta.expect_key())
     }

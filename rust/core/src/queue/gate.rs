@@ -52,6 +52,10 @@ pub(super) struct State<C> {
     /// `wake` was called and no pop has come back for it yet.
     woken: bool,
     closed: bool,
+    /// Threads that sleep on a condition variable: counted before the lock is let go, so a test that sees one here
+    /// can wake it.
+    #[cfg(test)]
+    pub(super) waiting: usize,
 }
 
 pub(super) type Guard<'a, C> = MutexGuard<'a, State<C>>;
@@ -85,20 +89,35 @@ impl Timer {
 
     /// Waits for a notification; an error if the timeout has passed without one.
     fn wait<C>(&mut self, condvar: &Condvar, state: &mut Guard<'_, C>) -> Result<(), WaitError> {
+        #[cfg(test)]
+        {
+            state.waiting += 1;
+        }
+        let waited = self.sleep(condvar, state);
+        #[cfg(test)]
+        {
+            state.waiting -= 1;
+        }
+        waited
+    }
+
+    fn sleep<C>(&mut self, condvar: &Condvar, state: &mut Guard<'_, C>) -> Result<(), WaitError> {
         if self.deadline.is_none() {
             // A deadline past the end of the clock is none.
             self.deadline = self
                 .timeout
                 .and_then(|timeout| Instant::now().checked_add(timeout));
         }
-        let Some(deadline) = self.deadline else {
-            condvar.wait(state);
-            return Ok(());
-        };
-        if condvar.wait_until(state, deadline).timed_out() {
-            return Err(WaitError::TimedOut);
+        match self.deadline {
+            Some(deadline) if condvar.wait_until(state, deadline).timed_out() => {
+                Err(WaitError::TimedOut)
+            }
+            Some(_) => Ok(()),
+            None => {
+                condvar.wait(state);
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
@@ -112,6 +131,8 @@ impl<C: Content> Gate<C> {
                 quiet_waiters: 0,
                 woken: false,
                 closed: false,
+                #[cfg(test)]
+                waiting: 0,
             }),
             ready: Condvar::new(),
             idle: Condvar::new(),
@@ -129,7 +150,6 @@ impl<C: Content> Gate<C> {
     pub(super) fn enqueued(&self, state: Guard<'_, C>) {
         let newly_synced = self.note_synced(&state);
         drop(state);
-        self.ready.notify_one();
         if newly_synced {
             self.synced.notify_all();
         }
@@ -193,10 +213,8 @@ impl<C: Content> Gate<C> {
         state.quiet_waiters -= 1;
         if waited.is_ok() {
             state.phase = Phase::Quiet;
-        } else {
-            drop(state);
-            self.ready.notify_one();
         }
+        // If not, another phase lasts, and the end of that one wakes the next pop.
         waited
     }
 

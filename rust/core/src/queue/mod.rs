@@ -32,6 +32,8 @@ mod gate;
 mod keys;
 pub mod real_fifo;
 mod synced;
+#[cfg(test)]
+mod tests;
 
 pub use delta::{Delta, DeltaObject, DeltaType, Deltas, Known, Replacement, SourceId};
 pub use delta_fifo::{DeltaFifo, DeltaFifoOptions};

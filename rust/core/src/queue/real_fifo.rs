@@ -246,6 +246,12 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
         self.gate.wait_synced(timeout)
     }
 
+    /// Threads that sleep in a call of this queue.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.gate.lock().waiting
+    }
+
     fn keyed_slot(&self, delta: Delta<T>) -> Slot<T> {
         let hash = self.hasher.hash_one(delta.expect_key());
         Slot::new(delta, hash)

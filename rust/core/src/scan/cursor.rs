@@ -14,6 +14,13 @@ pub(crate) struct Token {
     pub escaped: bool,
 }
 
+/// What JSON allows between its tokens.
+#[inline]
+pub(crate) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// A position in a slice.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -30,7 +37,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn peek(&mut self) -> Result<u8, Fault> {
         while let Some(&byte) = self.bytes.get(self.pos) {
-            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            if !is_space(byte) {
                 return Ok(byte);
             }
             self.pos += 1;

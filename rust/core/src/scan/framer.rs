@@ -1,6 +1,6 @@
 //! Watch streams: one JSON object a line. Invariant: the events are the same however the stream was split, every line ends
 //! at a byte 0x0A and nowhere else, and a last line without one is an event iff it is complete.
-use super::cursor::Cursor;
+use super::cursor::{is_space, Cursor};
 use super::text;
 use crate::error::{excerpt, Fault, ScanError, ScanErrorKind};
 use crate::object::view::utf8;
@@ -120,8 +120,10 @@ impl WatchFramer {
                 let flow = self.line(&line, self.offset, &mut sink)?;
                 self.offset += line.len() as u64 + 1;
                 self.searched = 0;
-                line.clear();
-                self.buffer = line;
+                if line.capacity() <= KEPT_CAPACITY {
+                    line.clear();
+                    self.buffer = line;
+                }
                 if flow.is_break() {
                     return Ok(flow);
                 }
@@ -204,12 +206,15 @@ impl WatchFramer {
         sink: &mut impl FnMut(WatchEvent<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
         self.check(line.len())?;
-        if line.iter().all(u8::is_ascii_whitespace) {
+        if line.iter().all(|byte| is_space(*byte)) {
             return Ok(ControlFlow::Continue(()));
         }
         sink(event(line, offset)?)
     }
 }
+
+/// A watch lives for long; one huge object must not pin its memory.
+const KEPT_CAPACITY: usize = 256 * 1024;
 
 fn event(line: &[u8], offset: u64) -> Result<WatchEvent<'_>, ScanError> {
     Parts::read(line, offset)
@@ -262,10 +267,7 @@ impl<'a> Parts<'a> {
                 }
             }
         }
-        match line[cursor.pos..]
-            .iter()
-            .position(|byte| !byte.is_ascii_whitespace())
-        {
+        match line[cursor.pos..].iter().position(|byte| !is_space(*byte)) {
             None => Ok(parts),
             Some(extra) => Err(Fault::syntax(
                 "unexpected bytes behind the event",

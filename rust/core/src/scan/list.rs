@@ -1,30 +1,17 @@
 //! LIST bodies: items come out while the body is still arriving. Invariant: the items and the [`ListMeta`] are the same
 //! however the body was split, and whatever the order of its keys and the white space between them; a body that is not a
 //! complete Kubernetes list never ends without an error.
-use super::balance::Balance;
-use super::cursor::Cursor;
-use super::text;
-use crate::error::{excerpt, Fault, ScanError, ScanErrorKind};
-use crate::object::view::utf8;
-use crate::object::{string_member, Object, ObjectView, TypeMeta};
-use std::ops::ControlFlow;
+mod meta;
 
-/// What a list says about itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ListMeta {
-    /// `apiVersion` of the list.
-    pub api_version: String,
-    /// `kind` of the list: that of an item with `List` behind it.
-    pub kind: String,
-    /// `metadata.resourceVersion`, "" when missing.
-    pub resource_version: String,
-    /// `metadata.continue`; "" means that this was the last page.
-    pub continue_token: String,
-    /// `metadata.remainingItemCount`.
-    pub remaining_item_count: Option<i64>,
-    /// `metadata.shardInfo.selector`: present iff the server has applied a shard selector.
-    pub shard_selector: Option<String>,
-}
+pub use meta::ListMeta;
+
+use super::balance::Balance;
+use super::cursor::is_space;
+use super::text;
+use crate::error::{excerpt, ScanError, ScanErrorKind};
+use crate::object::view::utf8;
+use crate::object::{Object, ObjectView, TypeMeta};
+use std::ops::ControlFlow;
 
 /// One item of a list. It borrows the splitter's input: copy what has to outlive the callback.
 #[derive(Debug, Clone)]
@@ -183,7 +170,7 @@ impl ListSplitter {
         sink: &mut impl FnMut(ListItem<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
         let byte = data[*at];
-        if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+        if is_space(byte) {
             self.advance(at, 1);
             return Ok(ControlFlow::Continue(()));
         }
@@ -366,7 +353,8 @@ impl ListSplitter {
                 }
             }
             Member::Metadata => {
-                self.read_metadata(value)
+                self.meta
+                    .read_metadata(value)
                     .map_err(|fault| fault.at_base(self.offset))?;
             }
         }
@@ -374,9 +362,8 @@ impl ListSplitter {
     }
 
     fn string(&self, value: &[u8]) -> Result<String, ScanError> {
-        let content = match value {
-            [b'"', content @ .., b'"'] => content,
-            _ => return Err(self.wrong_type("apiVersion or kind of the list is not a string")),
+        let [b'"', content @ .., b'"'] = value else {
+            return Err(self.wrong_type("apiVersion or kind of the list is not a string"));
         };
         let base = self.offset + 1;
         let content = utf8(content).map_err(|fault| fault.at_base(base))?;
@@ -393,37 +380,6 @@ impl ListSplitter {
 
     fn wrong_type(&self, message: &str) -> ScanError {
         ScanError::new(ScanErrorKind::WrongType, message, self.offset)
-    }
-
-    fn read_metadata(&mut self, value: &[u8]) -> Result<(), Fault> {
-        let json = utf8(value)?;
-        let text =
-            |name| Ok::<_, Fault>(string_member(json, name)?.unwrap_or_default().into_owned());
-        self.meta.resource_version = text("resourceVersion")?;
-        self.meta.continue_token = text("continue")?;
-        self.meta.remaining_item_count = None;
-        self.meta.shard_selector = None;
-        let mut cursor = Cursor::new(value, 1);
-        let mut first = true;
-        while let Some(key) = cursor.next_key(&mut first)? {
-            let name = cursor.key(key);
-            let (start, end) = cursor.skip_value()?;
-            match &*name {
-                b"remainingItemCount" => {
-                    self.meta.remaining_item_count = json[start..end].parse().ok()
-                }
-                b"shardInfo" if value[start] == b'{' => {
-                    let selector = string_member(&json[start..end], "selector");
-                    let selector = selector.map_err(|fault| Fault {
-                        at: start + fault.at,
-                        ..fault
-                    })?;
-                    self.meta.shard_selector = selector.map(std::borrow::Cow::into_owned);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn types_known(&self) -> bool {
@@ -489,6 +445,9 @@ impl ListSplitter {
     fn end(&self) -> Result<(), ScanError> {
         if self.meta.kind.is_empty() || self.meta.api_version.is_empty() {
             return Err(self.not_a_list("it has no apiVersion or no kind"));
+        }
+        if !self.held.is_empty() {
+            return Err(self.not_a_list("its items have no apiVersion or no kind"));
         }
         if !self.saw_items {
             return Err(self.not_a_list("it has no items"));

@@ -23,7 +23,7 @@ pub fn unescape(raw: &str) -> Result<Cow<'_, str>, InvalidEscape> {
         if run == rest.len() {
             break;
         }
-        let (character, length) = escape(raw.as_bytes(), at).ok_or(InvalidEscape { at })?;
+        let (character, length) = escaped(raw.as_bytes(), at).ok_or(InvalidEscape { at })?;
         out.push(character);
         at += length;
     }
@@ -31,7 +31,7 @@ pub fn unescape(raw: &str) -> Result<Cow<'_, str>, InvalidEscape> {
 }
 
 /// The character of the escape whose backslash is at `at`, and the length of the escape.
-fn escape(raw: &[u8], at: usize) -> Option<(char, usize)> {
+fn escaped(raw: &[u8], at: usize) -> Option<(char, usize)> {
     let simple = |character| Some((character, 2));
     match raw.get(at + 1)? {
         b'"' => simple('"'),
@@ -68,20 +68,30 @@ fn hex4(raw: &[u8], at: usize) -> Option<u32> {
     Some(unit)
 }
 
-/// Appends `text` as a JSON string, with its quotes.
-pub fn push_quoted(out: &mut String, text: &str) {
-    out.push('"');
+/// The content of a JSON string that stands for `text`; borrowed when it is the text itself.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    let special = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\');
+    if !text.bytes().any(special) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             control if control < ' ' => {
-                out.push_str(&format!("\\u{:04x}", control as u32));
+                // Only the last of the four digits can be a letter.
+                out.push_str(if control < '\u{10}' {
+                    "\\u000"
+                } else {
+                    "\\u001"
+                });
+                out.extend(char::from_digit(u32::from(control) % 16, 16));
             }
             other => out.push(other),
         }
     }
-    out.push('"');
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -122,9 +132,8 @@ mod tests {
         }
 
         #[test]
-        fn quoting_round_trips(text in any::<String>()) {
-            let mut quoted = String::new();
-            push_quoted(&mut quoted, &text);
+        fn escaping_round_trips(text in "([a-z]|[\"\\\\\u{0}-\u{1f}]|é|😀){0,12}") {
+            let quoted = format!("\"{}\"", escape(&text));
             prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);
         }
     }

@@ -174,7 +174,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 Ok(value)
             }
-            _ => Err(self.expected("a value")),
+            Token::Symbol(_) => Err(self.expected("a value")),
         }
     }
 

@@ -222,6 +222,35 @@ fn everything_and_nothing() {
 }
 
 #[test]
+fn label_selectors_as_dicts() {
+    let expressions = vec![
+        ("tier", "In", vec!["web", "api"]),
+        ("old", "DoesNotExist", vec![]),
+        ("env", "NotIn", vec!["dev"]),
+        ("team", "Exists", vec![]),
+    ];
+    let selector = Selector::from_label_selector([("app", "shop")], expressions).unwrap();
+    assert_eq!(
+        selector.to_string(),
+        "app=shop,env notin (dev),!old,team,tier in (api,web)"
+    );
+    assert!(Selector::from_label_selector([], [])
+        .unwrap()
+        .is_everything());
+    for (operator, values) in [
+        ("in", vec!["a"]),
+        ("In", vec![]),
+        ("Exists", vec!["a"]),
+        ("", vec![]),
+    ] {
+        assert!(
+            Selector::from_label_selector([], [("k", operator, values)]).is_err(),
+            "{operator}"
+        );
+    }
+}
+
+#[test]
 fn text_is_sorted_and_plain() {
     let selector =
         Selector::parse(" z in (b, a,b) , !y,x==1,w , v!=2,u>3,t<4,s notin(),r=").unwrap();

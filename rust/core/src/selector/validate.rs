@@ -52,7 +52,7 @@ fn dns_subdomain(prefix: &str) -> Result<(), String> {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let label = |label: &str| match label.as_bytes() {
         [] => false,
-        bytes @ [first, .., last] | bytes @ [first @ last] => {
+        bytes @ ([first, .., last] | [first @ last]) => {
             alphanumeric(*first)
                 && alphanumeric(*last)
                 && bytes

@@ -16,7 +16,8 @@ pub use watch::WatchReader;
 
 use crate::error::ScanError;
 use crate::informer::Informer;
-use crate::keyed::{Keyed, Versioned};
+use crate::keyed::Keyed;
+use crate::versioned::Versioned;
 use crate::object::{Object, ObjectView, TypeMeta};
 use crate::queue::{SourceId, WaitError};
 

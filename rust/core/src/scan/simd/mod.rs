@@ -1,6 +1,9 @@
 //! The two loops that touch every byte: where an open bracket closes, and where a string stops. Each exists as one
 //! generic algorithm over masks of 64 bytes, with thin wrappers that fill the masks: AVX2 (found at run time), SSE2
 //! (always there on `x86_64`) and portable integers. Invariant: all of them give equal results on equal bytes.
+// The generic algorithm has to be compiled into each wrapper, with the CPU features of that wrapper.
+#![allow(clippy::inline_always)]
+
 mod nesting;
 mod portable;
 #[cfg(target_arch = "x86_64")]

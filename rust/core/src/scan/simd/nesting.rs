@@ -101,13 +101,16 @@ impl Nesting {
         self.in_string = 0u64.wrapping_sub(inside >> 63);
         let open = masks.open & !inside;
         let close = masks.close & !inside;
-        let closed = i64::from(close.count_ones());
+        // What closes right behind its opening cannot end anything further out; managedFields are full of `{}`.
+        let closing = close & !(open << 1);
+        let opening = open & !(close >> 1);
+        let closed = i64::from(closing.count_ones());
         if self.depth <= closed {
             if let Some(end) = self.last_close(open, close, masks.curly) {
                 return Some(end);
             }
         }
-        self.depth += i64::from(open.count_ones()) - closed;
+        self.depth += i64::from(opening.count_ones()) - closed;
         self.curly += i64::from((open & masks.curly).count_ones())
             - i64::from((close & masks.curly).count_ones());
         None

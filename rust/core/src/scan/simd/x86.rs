@@ -7,6 +7,7 @@ use std::arch::x86_64::{
     _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8, _mm_set_epi64x,
     _mm_slli_epi16,
 };
+use std::sync::OnceLock;
 
 /// The same bits, as the intrinsics take them.
 #[inline(always)]
@@ -103,11 +104,16 @@ unsafe fn close_avx2(nesting: &mut Nesting, data: &[u8]) -> Option<usize> {
     unsafe { nesting.close::<Avx2>(data) }
 }
 
-pub(super) fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("pclmulqdq")
-        && is_x86_feature_detected!("popcnt")
-        && is_x86_feature_detected!("bmi1")
+/// What [`close_avx2`] needs, asked once.
+#[inline]
+fn has_avx2() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("pclmulqdq")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("bmi1")
+    })
 }
 
 #[inline]
