@@ -1,7 +1,7 @@
 """kubeinformer's sides of both benchmarks.
 
-Invariant: what is named here is driven, checked and measured by exactly the code that drives the rivals. kubeinformer is
-imported inside the functions, so that the process that measures a rival holds nothing of it.
+Invariant: what is named here is driven, checked and measured by exactly the code that drives the rivals. kubeinformer
+is imported inside the functions, so that the process that measures a rival holds nothing of it.
 """
 
 from __future__ import annotations

@@ -105,7 +105,9 @@ def main() -> None:
     else:
         result = measure_watch(peer, arguments.url, arguments.pods, arguments.events)
     result["per_second"] = result["objects"] / result["seconds"]
-    print(json.dumps({"peer": peer.name, "case": arguments.case, **result}))
+    print(json.dumps({"peer": peer.name, "case": arguments.case, **result}), flush=True)
+    # A daemon thread of a peer that is still reading can abort an interpreter that shuts down in an orderly way.
+    os._exit(0)
 
 
 if __name__ == "__main__":

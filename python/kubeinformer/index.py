@@ -1,7 +1,7 @@
 """Ready-made indexers: evaluated in Rust, from the bytes of an object, without decoding it.
 
-An index value of a path: missing, null, an object or an array gives none; strings as they are, true and false and numbers
-as they are written; a path with `[*]` gives many.
+An index value of a path: missing, null, an object or an array gives none; strings as they are, true and false and
+numbers as they are written; a path with `[*]` gives many.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ def path(path: str) -> Index:
 
 
 def join(*paths: str) -> Index:
-    """Index by the values of several paths joined with "/"; none when one of them is missing, all combinations for `[*]`.
+    """Index by the values of several paths joined with "/".
+
+    None when one of them is missing; all combinations for paths with `[*]`.
 
     Raises:
         ValueError: a path does not parse.
@@ -32,8 +34,8 @@ def controller_owner(kind: str | None = None) -> Index:
     """Index by the owner reference whose `controller` is true.
 
     Args:
-        kind: only owners of this kind; the value is then `namespace/name`. Without it all owners: `namespace/Kind/name`.
-            For objects without a namespace the part `namespace/` is left out.
+        kind: only owners of this kind; the value is then `namespace/name`. Without it all owners:
+            `namespace/Kind/name`. For objects without a namespace the part `namespace/` is left out.
     """
     return Index.controller_owner(kind)
 

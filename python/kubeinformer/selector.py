@@ -15,7 +15,7 @@ def to_selector(selector: LabelSelector | None) -> Selector | None:
     """The compiled selector; None when it matches everything.
 
     Raises:
-        TypeError: neither a string, a mapping nor a Selector, or a field of the mapping has another type than the API's.
+        TypeError: neither a string, a mapping nor a Selector, or a field of the mapping has not the type of the API.
         ValueError: it does not parse; the message points at the fault.
     """
     if selector is None or isinstance(selector, Selector):

@@ -226,7 +226,7 @@ def test_type_checker_sees_precise_types(tmp_path: Path) -> None:
         "    reveal_type(factory.core().v1().pods(namespaces=['a']).informer())\n"
         "    reveal_type(factory.core().v1().pods().lister().pods('a').get('b'))\n"
         "    reveal_type(factory.core().v1().nodes().lister().get('b'))\n"
-        "    reveal_type(factory.events().v1().events().typed())\n"
+        "    reveal_type(factory.events().v1().events().typed().informer())\n"
         "    factory.core().v1().nodes(namespaces=['a'])\n"
         "    factory.core().v1().nodes().lister().nodes('a')\n"
         "    factory.core().v1().pods().lister().get('a')\n"
@@ -238,6 +238,6 @@ def test_type_checker_sees_precise_types(tmp_path: Path) -> None:
     assert re.fullmatch(r'[\w.]*SharedIndexInformer\[[\w.]*KubeObject\]"', revealed["3"]), output
     assert re.fullmatch(r'[\w.]*KubeObject"', revealed["4"]), output
     assert re.fullmatch(r'[\w.]*KubeObject"', revealed["5"]), output
-    assert re.fullmatch(r'[\w.]*\[[\w.]*EventsV1Event\]"', revealed["6"]), output
+    assert re.fullmatch(r'[\w.]*SharedIndexInformer\[[\w.]*EventsV1Event\]"', revealed["6"]), output
     wrong = [line.partition(":")[0] for line in lines if ": error:" in line]
     assert wrong == ["7", "8", "9"], output

@@ -19,9 +19,7 @@ T = TypeVar("T")
 class SharedIndexer(Generic[T]):
     """See the module. No method contacts the server, and none waits longer than a write of one batch takes."""
 
-    def __init__(
-        self, core: InformerCore, index_functions: IndexFunctions, convert: Callable[[KubeObject], T]
-    ) -> None:
+    def __init__(self, core: InformerCore, index_functions: IndexFunctions, convert: Callable[[KubeObject], T]) -> None:
         self._core = core
         self._index_functions = index_functions
         self._convert = convert

@@ -114,9 +114,7 @@ class SharedIndexInformer(Generic[T]):
         period = self._resync_period(resync_period)
         listener = self._core.add_listener(resync_period=period, backlog=_limits(backlog))
         if listener is None:
-            raise Error(
-                f"handler was not added to shared informer {self.name} because it has stopped already"
-            )
+            raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
         registration = HandlerRegistration(self._core, listener, handler, self._convert, self.name)
         handlers = self._handlers
         with handlers.lock:
@@ -158,9 +156,7 @@ class SharedIndexInformer(Generic[T]):
                 self._handlers.ended.append(registration.thread)
         self._core.remove_listener(registration.listener)
 
-    def shut_down_event_handler(
-        self, registration: HandlerRegistration[Any], timeout: float | None = None
-    ) -> bool:
+    def shut_down_event_handler(self, registration: HandlerRegistration[Any], timeout: float | None = None) -> bool:
         """Remove a handler and wait until it returned from the call that is under way (client-go §147).
 
         Args:
@@ -206,9 +202,7 @@ class SharedIndexInformer(Generic[T]):
             TypeError: an indexer is none of these.
             ClosedError: the informer is stopped.
         """
-        self._controller.index_functions.add(
-            {name: self._converting(indexer) for name, indexer in indexers.items()}
-        )
+        self._controller.index_functions.add({name: self._converting(indexer) for name, indexer in indexers.items()})
 
     def _converting(self, indexer: str | Index | IndexFunc) -> str | Index | IndexFunc:
         if isinstance(indexer, str | Index) or not callable(indexer):
@@ -294,8 +288,9 @@ class SharedIndexInformer(Generic[T]):
         return self._controller.last_sync_resource_version()
 
     def is_live(self) -> bool:
-        """Whether changes arrive at this moment. For readiness checks, not for liveness: an outage of the cluster must
-        not restart every replica.
+        """Whether changes arrive at this moment.
+
+        For readiness checks, not for liveness: an outage of the cluster must not restart every replica.
         """
         return self._controller.is_live()
 

@@ -9,7 +9,7 @@ class DeletedFinalStateUnknown:
     """What a delete handler gets when the deletion was found by a relist (client-go §4).
 
     It answers to the attributes of the object, so that a handler that only reads key, labels or the like need not care.
-    Without an object it still knows namespace and name, from the key: what is behind a second "/" belongs to the name (§7).
+    Without an object it still knows namespace and name, from the key; a second "/" belongs to the name (§7).
 
     Attributes:
         key: `namespace/name`; kept from the store, never computed from `obj` (§3).

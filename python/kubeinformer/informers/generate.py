@@ -137,7 +137,7 @@ def _resource_classes(resource: Resource) -> str:
     types = [f"{kind}Lister[KubeObject]", _quote(resource.model), _quote(f"{kind}Lister[{resource.model}]")]
     line = f"class {kind}Informer(ResourceInformer[{', '.join(types)}]):\n"
     if len(line) > _LINE_LENGTH + 1:
-        line = f"class {kind}Informer(\n    ResourceInformer[{', '.join(types)}]\n):\n"
+        line = f"class {kind}Informer(\n{_fit(4, 'ResourceInformer[', types, ']')}):\n"
     text += "\n\n" + line
     text += f'    """Informer and lister of {kinds}."""\n\n'
     return text + _fit(4, "resource = Resource(", _fields(resource), ")") + f"    lister_class = {kind}Lister\n"

@@ -234,8 +234,7 @@ impl Object {
             spans.finalizers,
         ];
         let outside = [spans.metadata, spans.spec, spans.status];
-        let in_metadata = spans.metadata.start as usize != start
-            && (spans.metadata.start..spans.metadata.end).contains(&(start as u32));
+        let in_metadata = (spans.metadata.start + 1..spans.metadata.end).contains(&(start as u32));
         let known = if in_metadata {
             &inside[..]
         } else {

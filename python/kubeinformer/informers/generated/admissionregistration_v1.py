@@ -35,7 +35,11 @@ class MutatingAdmissionPolicyLister(listers.ClusterLister[T]):
 
 
 class MutatingAdmissionPolicyInformer(
-    ResourceInformer[MutatingAdmissionPolicyLister[KubeObject], "V1MutatingAdmissionPolicy", "MutatingAdmissionPolicyLister[V1MutatingAdmissionPolicy]"]
+    ResourceInformer[
+        MutatingAdmissionPolicyLister[KubeObject],
+        "V1MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyLister[V1MutatingAdmissionPolicy]",
+    ]
 ):
     """Informer and lister of MutatingAdmissionPolicies."""
 
@@ -55,7 +59,11 @@ class MutatingAdmissionPolicyBindingLister(listers.ClusterLister[T]):
 
 
 class MutatingAdmissionPolicyBindingInformer(
-    ResourceInformer[MutatingAdmissionPolicyBindingLister[KubeObject], "V1MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBindingLister[V1MutatingAdmissionPolicyBinding]"]
+    ResourceInformer[
+        MutatingAdmissionPolicyBindingLister[KubeObject],
+        "V1MutatingAdmissionPolicyBinding",
+        "MutatingAdmissionPolicyBindingLister[V1MutatingAdmissionPolicyBinding]",
+    ]
 ):
     """Informer and lister of MutatingAdmissionPolicyBindings."""
 
@@ -75,7 +83,11 @@ class MutatingWebhookConfigurationLister(listers.ClusterLister[T]):
 
 
 class MutatingWebhookConfigurationInformer(
-    ResourceInformer[MutatingWebhookConfigurationLister[KubeObject], "V1MutatingWebhookConfiguration", "MutatingWebhookConfigurationLister[V1MutatingWebhookConfiguration]"]
+    ResourceInformer[
+        MutatingWebhookConfigurationLister[KubeObject],
+        "V1MutatingWebhookConfiguration",
+        "MutatingWebhookConfigurationLister[V1MutatingWebhookConfiguration]",
+    ]
 ):
     """Informer and lister of MutatingWebhookConfigurations."""
 
@@ -95,7 +107,11 @@ class ValidatingAdmissionPolicyLister(listers.ClusterLister[T]):
 
 
 class ValidatingAdmissionPolicyInformer(
-    ResourceInformer[ValidatingAdmissionPolicyLister[KubeObject], "V1ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyLister[V1ValidatingAdmissionPolicy]"]
+    ResourceInformer[
+        ValidatingAdmissionPolicyLister[KubeObject],
+        "V1ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyLister[V1ValidatingAdmissionPolicy]",
+    ]
 ):
     """Informer and lister of ValidatingAdmissionPolicies."""
 
@@ -115,7 +131,11 @@ class ValidatingAdmissionPolicyBindingLister(listers.ClusterLister[T]):
 
 
 class ValidatingAdmissionPolicyBindingInformer(
-    ResourceInformer[ValidatingAdmissionPolicyBindingLister[KubeObject], "V1ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicyBindingLister[V1ValidatingAdmissionPolicyBinding]"]
+    ResourceInformer[
+        ValidatingAdmissionPolicyBindingLister[KubeObject],
+        "V1ValidatingAdmissionPolicyBinding",
+        "ValidatingAdmissionPolicyBindingLister[V1ValidatingAdmissionPolicyBinding]",
+    ]
 ):
     """Informer and lister of ValidatingAdmissionPolicyBindings."""
 
@@ -135,7 +155,11 @@ class ValidatingWebhookConfigurationLister(listers.ClusterLister[T]):
 
 
 class ValidatingWebhookConfigurationInformer(
-    ResourceInformer[ValidatingWebhookConfigurationLister[KubeObject], "V1ValidatingWebhookConfiguration", "ValidatingWebhookConfigurationLister[V1ValidatingWebhookConfiguration]"]
+    ResourceInformer[
+        ValidatingWebhookConfigurationLister[KubeObject],
+        "V1ValidatingWebhookConfiguration",
+        "ValidatingWebhookConfigurationLister[V1ValidatingWebhookConfiguration]",
+    ]
 ):
     """Informer and lister of ValidatingWebhookConfigurations."""
 

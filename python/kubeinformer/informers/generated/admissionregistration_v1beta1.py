@@ -28,7 +28,11 @@ class MutatingAdmissionPolicyLister(listers.ClusterLister[T]):
 
 
 class MutatingAdmissionPolicyInformer(
-    ResourceInformer[MutatingAdmissionPolicyLister[KubeObject], "V1beta1MutatingAdmissionPolicy", "MutatingAdmissionPolicyLister[V1beta1MutatingAdmissionPolicy]"]
+    ResourceInformer[
+        MutatingAdmissionPolicyLister[KubeObject],
+        "V1beta1MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyLister[V1beta1MutatingAdmissionPolicy]",
+    ]
 ):
     """Informer and lister of MutatingAdmissionPolicies."""
 
@@ -48,7 +52,11 @@ class MutatingAdmissionPolicyBindingLister(listers.ClusterLister[T]):
 
 
 class MutatingAdmissionPolicyBindingInformer(
-    ResourceInformer[MutatingAdmissionPolicyBindingLister[KubeObject], "V1beta1MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBindingLister[V1beta1MutatingAdmissionPolicyBinding]"]
+    ResourceInformer[
+        MutatingAdmissionPolicyBindingLister[KubeObject],
+        "V1beta1MutatingAdmissionPolicyBinding",
+        "MutatingAdmissionPolicyBindingLister[V1beta1MutatingAdmissionPolicyBinding]",
+    ]
 ):
     """Informer and lister of MutatingAdmissionPolicyBindings."""
 

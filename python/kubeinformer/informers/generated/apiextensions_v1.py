@@ -28,7 +28,11 @@ class CustomResourceDefinitionLister(listers.ClusterLister[T]):
 
 
 class CustomResourceDefinitionInformer(
-    ResourceInformer[CustomResourceDefinitionLister[KubeObject], "V1CustomResourceDefinition", "CustomResourceDefinitionLister[V1CustomResourceDefinition]"]
+    ResourceInformer[
+        CustomResourceDefinitionLister[KubeObject],
+        "V1CustomResourceDefinition",
+        "CustomResourceDefinitionLister[V1CustomResourceDefinition]",
+    ]
 ):
     """Informer and lister of CustomResourceDefinitions."""
 

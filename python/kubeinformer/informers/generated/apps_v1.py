@@ -34,7 +34,11 @@ class ControllerRevisionLister(listers.NamespacedLister[T]):
 
 
 class ControllerRevisionInformer(
-    ResourceInformer[ControllerRevisionLister[KubeObject], "V1ControllerRevision", "ControllerRevisionLister[V1ControllerRevision]"]
+    ResourceInformer[
+        ControllerRevisionLister[KubeObject],
+        "V1ControllerRevision",
+        "ControllerRevisionLister[V1ControllerRevision]",
+    ]
 ):
     """Informer and lister of ControllerRevisions."""
 

@@ -34,7 +34,11 @@ class HorizontalPodAutoscalerLister(listers.NamespacedLister[T]):
 
 
 class HorizontalPodAutoscalerInformer(
-    ResourceInformer[HorizontalPodAutoscalerLister[KubeObject], "V1HorizontalPodAutoscaler", "HorizontalPodAutoscalerLister[V1HorizontalPodAutoscaler]"]
+    ResourceInformer[
+        HorizontalPodAutoscalerLister[KubeObject],
+        "V1HorizontalPodAutoscaler",
+        "HorizontalPodAutoscalerLister[V1HorizontalPodAutoscaler]",
+    ]
 ):
     """Informer and lister of HorizontalPodAutoscalers."""
 

@@ -34,7 +34,11 @@ class HorizontalPodAutoscalerLister(listers.NamespacedLister[T]):
 
 
 class HorizontalPodAutoscalerInformer(
-    ResourceInformer[HorizontalPodAutoscalerLister[KubeObject], "V2HorizontalPodAutoscaler", "HorizontalPodAutoscalerLister[V2HorizontalPodAutoscaler]"]
+    ResourceInformer[
+        HorizontalPodAutoscalerLister[KubeObject],
+        "V2HorizontalPodAutoscaler",
+        "HorizontalPodAutoscalerLister[V2HorizontalPodAutoscaler]",
+    ]
 ):
     """Informer and lister of HorizontalPodAutoscalers."""
 

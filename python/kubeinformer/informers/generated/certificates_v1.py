@@ -30,7 +30,11 @@ class CertificateSigningRequestLister(listers.ClusterLister[T]):
 
 
 class CertificateSigningRequestInformer(
-    ResourceInformer[CertificateSigningRequestLister[KubeObject], "V1CertificateSigningRequest", "CertificateSigningRequestLister[V1CertificateSigningRequest]"]
+    ResourceInformer[
+        CertificateSigningRequestLister[KubeObject],
+        "V1CertificateSigningRequest",
+        "CertificateSigningRequestLister[V1CertificateSigningRequest]",
+    ]
 ):
     """Informer and lister of CertificateSigningRequests."""
 
@@ -50,7 +54,11 @@ class ClusterTrustBundleLister(listers.ClusterLister[T]):
 
 
 class ClusterTrustBundleInformer(
-    ResourceInformer[ClusterTrustBundleLister[KubeObject], "V1ClusterTrustBundle", "ClusterTrustBundleLister[V1ClusterTrustBundle]"]
+    ResourceInformer[
+        ClusterTrustBundleLister[KubeObject],
+        "V1ClusterTrustBundle",
+        "ClusterTrustBundleLister[V1ClusterTrustBundle]",
+    ]
 ):
     """Informer and lister of ClusterTrustBundles."""
 
@@ -74,7 +82,11 @@ class PodCertificateRequestLister(listers.NamespacedLister[T]):
 
 
 class PodCertificateRequestInformer(
-    ResourceInformer[PodCertificateRequestLister[KubeObject], "V1PodCertificateRequest", "PodCertificateRequestLister[V1PodCertificateRequest]"]
+    ResourceInformer[
+        PodCertificateRequestLister[KubeObject],
+        "V1PodCertificateRequest",
+        "PodCertificateRequestLister[V1PodCertificateRequest]",
+    ]
 ):
     """Informer and lister of PodCertificateRequests."""
 

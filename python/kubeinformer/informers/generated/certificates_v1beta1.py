@@ -30,7 +30,11 @@ class ClusterTrustBundleLister(listers.ClusterLister[T]):
 
 
 class ClusterTrustBundleInformer(
-    ResourceInformer[ClusterTrustBundleLister[KubeObject], "V1beta1ClusterTrustBundle", "ClusterTrustBundleLister[V1beta1ClusterTrustBundle]"]
+    ResourceInformer[
+        ClusterTrustBundleLister[KubeObject],
+        "V1beta1ClusterTrustBundle",
+        "ClusterTrustBundleLister[V1beta1ClusterTrustBundle]",
+    ]
 ):
     """Informer and lister of ClusterTrustBundles."""
 
@@ -54,7 +58,11 @@ class PodCertificateRequestLister(listers.NamespacedLister[T]):
 
 
 class PodCertificateRequestInformer(
-    ResourceInformer[PodCertificateRequestLister[KubeObject], "V1beta1PodCertificateRequest", "PodCertificateRequestLister[V1beta1PodCertificateRequest]"]
+    ResourceInformer[
+        PodCertificateRequestLister[KubeObject],
+        "V1beta1PodCertificateRequest",
+        "PodCertificateRequestLister[V1beta1PodCertificateRequest]",
+    ]
 ):
     """Informer and lister of PodCertificateRequests."""
 

@@ -34,7 +34,11 @@ class LeaseCandidateLister(listers.NamespacedLister[T]):
 
 
 class LeaseCandidateInformer(
-    ResourceInformer[LeaseCandidateLister[KubeObject], "V1alpha2LeaseCandidate", "LeaseCandidateLister[V1alpha2LeaseCandidate]"]
+    ResourceInformer[
+        LeaseCandidateLister[KubeObject],
+        "V1alpha2LeaseCandidate",
+        "LeaseCandidateLister[V1alpha2LeaseCandidate]",
+    ]
 ):
     """Informer and lister of LeaseCandidates."""
 

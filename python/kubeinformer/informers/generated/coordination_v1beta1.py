@@ -34,7 +34,11 @@ class LeaseCandidateLister(listers.NamespacedLister[T]):
 
 
 class LeaseCandidateInformer(
-    ResourceInformer[LeaseCandidateLister[KubeObject], "V1beta1LeaseCandidate", "LeaseCandidateLister[V1beta1LeaseCandidate]"]
+    ResourceInformer[
+        LeaseCandidateLister[KubeObject],
+        "V1beta1LeaseCandidate",
+        "LeaseCandidateLister[V1beta1LeaseCandidate]",
+    ]
 ):
     """Informer and lister of LeaseCandidates."""
 

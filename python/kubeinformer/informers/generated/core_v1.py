@@ -134,7 +134,11 @@ class PersistentVolumeClaimLister(listers.NamespacedLister[T]):
 
 
 class PersistentVolumeClaimInformer(
-    ResourceInformer[PersistentVolumeClaimLister[KubeObject], "V1PersistentVolumeClaim", "PersistentVolumeClaimLister[V1PersistentVolumeClaim]"]
+    ResourceInformer[
+        PersistentVolumeClaimLister[KubeObject],
+        "V1PersistentVolumeClaim",
+        "PersistentVolumeClaimLister[V1PersistentVolumeClaim]",
+    ]
 ):
     """Informer and lister of PersistentVolumeClaims."""
 
@@ -147,7 +151,11 @@ class PersistentVolumeLister(listers.ClusterLister[T]):
 
 
 class PersistentVolumeInformer(
-    ResourceInformer[PersistentVolumeLister[KubeObject], "V1PersistentVolume", "PersistentVolumeLister[V1PersistentVolume]"]
+    ResourceInformer[
+        PersistentVolumeLister[KubeObject],
+        "V1PersistentVolume",
+        "PersistentVolumeLister[V1PersistentVolume]",
+    ]
 ):
     """Informer and lister of PersistentVolumes."""
 
@@ -196,7 +204,11 @@ class ReplicationControllerLister(listers.NamespacedLister[T]):
 
 
 class ReplicationControllerInformer(
-    ResourceInformer[ReplicationControllerLister[KubeObject], "V1ReplicationController", "ReplicationControllerLister[V1ReplicationController]"]
+    ResourceInformer[
+        ReplicationControllerLister[KubeObject],
+        "V1ReplicationController",
+        "ReplicationControllerLister[V1ReplicationController]",
+    ]
 ):
     """Informer and lister of ReplicationControllers."""
 

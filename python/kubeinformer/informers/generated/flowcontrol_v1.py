@@ -41,7 +41,11 @@ class PriorityLevelConfigurationLister(listers.ClusterLister[T]):
 
 
 class PriorityLevelConfigurationInformer(
-    ResourceInformer[PriorityLevelConfigurationLister[KubeObject], "V1PriorityLevelConfiguration", "PriorityLevelConfigurationLister[V1PriorityLevelConfiguration]"]
+    ResourceInformer[
+        PriorityLevelConfigurationLister[KubeObject],
+        "V1PriorityLevelConfiguration",
+        "PriorityLevelConfigurationLister[V1PriorityLevelConfiguration]",
+    ]
 ):
     """Informer and lister of PriorityLevelConfigurations."""
 

@@ -28,7 +28,11 @@ class StorageVersionLister(listers.ClusterLister[T]):
 
 
 class StorageVersionInformer(
-    ResourceInformer[StorageVersionLister[KubeObject], "V1alpha1StorageVersion", "StorageVersionLister[V1alpha1StorageVersion]"]
+    ResourceInformer[
+        StorageVersionLister[KubeObject],
+        "V1alpha1StorageVersion",
+        "StorageVersionLister[V1alpha1StorageVersion]",
+    ]
 ):
     """Informer and lister of StorageVersions."""
 

@@ -34,7 +34,11 @@ class EvictionRequestLister(listers.NamespacedLister[T]):
 
 
 class EvictionRequestInformer(
-    ResourceInformer[EvictionRequestLister[KubeObject], "V1alpha1EvictionRequest", "EvictionRequestLister[V1alpha1EvictionRequest]"]
+    ResourceInformer[
+        EvictionRequestLister[KubeObject],
+        "V1alpha1EvictionRequest",
+        "EvictionRequestLister[V1alpha1EvictionRequest]",
+    ]
 ):
     """Informer and lister of EvictionRequests."""
 

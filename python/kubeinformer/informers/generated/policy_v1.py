@@ -34,7 +34,11 @@ class PodDisruptionBudgetLister(listers.NamespacedLister[T]):
 
 
 class PodDisruptionBudgetInformer(
-    ResourceInformer[PodDisruptionBudgetLister[KubeObject], "V1PodDisruptionBudget", "PodDisruptionBudgetLister[V1PodDisruptionBudget]"]
+    ResourceInformer[
+        PodDisruptionBudgetLister[KubeObject],
+        "V1PodDisruptionBudget",
+        "PodDisruptionBudgetLister[V1PodDisruptionBudget]",
+    ]
 ):
     """Informer and lister of PodDisruptionBudgets."""
 

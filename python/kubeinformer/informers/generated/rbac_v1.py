@@ -30,7 +30,11 @@ class ClusterRoleBindingLister(listers.ClusterLister[T]):
 
 
 class ClusterRoleBindingInformer(
-    ResourceInformer[ClusterRoleBindingLister[KubeObject], "V1ClusterRoleBinding", "ClusterRoleBindingLister[V1ClusterRoleBinding]"]
+    ResourceInformer[
+        ClusterRoleBindingLister[KubeObject],
+        "V1ClusterRoleBinding",
+        "ClusterRoleBindingLister[V1ClusterRoleBinding]",
+    ]
 ):
     """Informer and lister of ClusterRoleBindings."""
 

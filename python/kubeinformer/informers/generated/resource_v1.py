@@ -66,7 +66,11 @@ class ResourceClaimLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimInformer(
-    ResourceInformer[ResourceClaimLister[KubeObject], "ResourceV1ResourceClaim", "ResourceClaimLister[ResourceV1ResourceClaim]"]
+    ResourceInformer[
+        ResourceClaimLister[KubeObject],
+        "ResourceV1ResourceClaim",
+        "ResourceClaimLister[ResourceV1ResourceClaim]",
+    ]
 ):
     """Informer and lister of ResourceClaims."""
 
@@ -83,7 +87,11 @@ class ResourceClaimTemplateLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimTemplateInformer(
-    ResourceInformer[ResourceClaimTemplateLister[KubeObject], "V1ResourceClaimTemplate", "ResourceClaimTemplateLister[V1ResourceClaimTemplate]"]
+    ResourceInformer[
+        ResourceClaimTemplateLister[KubeObject],
+        "V1ResourceClaimTemplate",
+        "ResourceClaimTemplateLister[V1ResourceClaimTemplate]",
+    ]
 ):
     """Informer and lister of ResourceClaimTemplates."""
 

@@ -28,7 +28,11 @@ class DeviceTaintRuleLister(listers.ClusterLister[T]):
 
 
 class DeviceTaintRuleInformer(
-    ResourceInformer[DeviceTaintRuleLister[KubeObject], "V1alpha3DeviceTaintRule", "DeviceTaintRuleLister[V1alpha3DeviceTaintRule]"]
+    ResourceInformer[
+        DeviceTaintRuleLister[KubeObject],
+        "V1alpha3DeviceTaintRule",
+        "DeviceTaintRuleLister[V1alpha3DeviceTaintRule]",
+    ]
 ):
     """Informer and lister of DeviceTaintRules."""
 
@@ -48,7 +52,11 @@ class ResourcePoolStatusRequestLister(listers.ClusterLister[T]):
 
 
 class ResourcePoolStatusRequestInformer(
-    ResourceInformer[ResourcePoolStatusRequestLister[KubeObject], "V1alpha3ResourcePoolStatusRequest", "ResourcePoolStatusRequestLister[V1alpha3ResourcePoolStatusRequest]"]
+    ResourceInformer[
+        ResourcePoolStatusRequestLister[KubeObject],
+        "V1alpha3ResourcePoolStatusRequest",
+        "ResourcePoolStatusRequestLister[V1alpha3ResourcePoolStatusRequest]",
+    ]
 ):
     """Informer and lister of ResourcePoolStatusRequests."""
 

@@ -52,7 +52,11 @@ class ResourceClaimLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimInformer(
-    ResourceInformer[ResourceClaimLister[KubeObject], "V1beta1ResourceClaim", "ResourceClaimLister[V1beta1ResourceClaim]"]
+    ResourceInformer[
+        ResourceClaimLister[KubeObject],
+        "V1beta1ResourceClaim",
+        "ResourceClaimLister[V1beta1ResourceClaim]",
+    ]
 ):
     """Informer and lister of ResourceClaims."""
 
@@ -69,7 +73,11 @@ class ResourceClaimTemplateLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimTemplateInformer(
-    ResourceInformer[ResourceClaimTemplateLister[KubeObject], "V1beta1ResourceClaimTemplate", "ResourceClaimTemplateLister[V1beta1ResourceClaimTemplate]"]
+    ResourceInformer[
+        ResourceClaimTemplateLister[KubeObject],
+        "V1beta1ResourceClaimTemplate",
+        "ResourceClaimTemplateLister[V1beta1ResourceClaimTemplate]",
+    ]
 ):
     """Informer and lister of ResourceClaimTemplates."""
 
@@ -89,7 +97,11 @@ class ResourceSliceLister(listers.ClusterLister[T]):
 
 
 class ResourceSliceInformer(
-    ResourceInformer[ResourceSliceLister[KubeObject], "V1beta1ResourceSlice", "ResourceSliceLister[V1beta1ResourceSlice]"]
+    ResourceInformer[
+        ResourceSliceLister[KubeObject],
+        "V1beta1ResourceSlice",
+        "ResourceSliceLister[V1beta1ResourceSlice]",
+    ]
 ):
     """Informer and lister of ResourceSlices."""
 

@@ -49,7 +49,11 @@ class DeviceTaintRuleLister(listers.ClusterLister[T]):
 
 
 class DeviceTaintRuleInformer(
-    ResourceInformer[DeviceTaintRuleLister[KubeObject], "V1beta2DeviceTaintRule", "DeviceTaintRuleLister[V1beta2DeviceTaintRule]"]
+    ResourceInformer[
+        DeviceTaintRuleLister[KubeObject],
+        "V1beta2DeviceTaintRule",
+        "DeviceTaintRuleLister[V1beta2DeviceTaintRule]",
+    ]
 ):
     """Informer and lister of DeviceTaintRules."""
 
@@ -73,7 +77,11 @@ class ResourceClaimLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimInformer(
-    ResourceInformer[ResourceClaimLister[KubeObject], "V1beta2ResourceClaim", "ResourceClaimLister[V1beta2ResourceClaim]"]
+    ResourceInformer[
+        ResourceClaimLister[KubeObject],
+        "V1beta2ResourceClaim",
+        "ResourceClaimLister[V1beta2ResourceClaim]",
+    ]
 ):
     """Informer and lister of ResourceClaims."""
 
@@ -90,7 +98,11 @@ class ResourceClaimTemplateLister(listers.NamespacedLister[T]):
 
 
 class ResourceClaimTemplateInformer(
-    ResourceInformer[ResourceClaimTemplateLister[KubeObject], "V1beta2ResourceClaimTemplate", "ResourceClaimTemplateLister[V1beta2ResourceClaimTemplate]"]
+    ResourceInformer[
+        ResourceClaimTemplateLister[KubeObject],
+        "V1beta2ResourceClaimTemplate",
+        "ResourceClaimTemplateLister[V1beta2ResourceClaimTemplate]",
+    ]
 ):
     """Informer and lister of ResourceClaimTemplates."""
 
@@ -110,7 +122,11 @@ class ResourceSliceLister(listers.ClusterLister[T]):
 
 
 class ResourceSliceInformer(
-    ResourceInformer[ResourceSliceLister[KubeObject], "V1beta2ResourceSlice", "ResourceSliceLister[V1beta2ResourceSlice]"]
+    ResourceInformer[
+        ResourceSliceLister[KubeObject],
+        "V1beta2ResourceSlice",
+        "ResourceSliceLister[V1beta2ResourceSlice]",
+    ]
 ):
     """Informer and lister of ResourceSlices."""
 

@@ -34,7 +34,11 @@ class CompositePodGroupLister(listers.NamespacedLister[T]):
 
 
 class CompositePodGroupInformer(
-    ResourceInformer[CompositePodGroupLister[KubeObject], "V1alpha3CompositePodGroup", "CompositePodGroupLister[V1alpha3CompositePodGroup]"]
+    ResourceInformer[
+        CompositePodGroupLister[KubeObject],
+        "V1alpha3CompositePodGroup",
+        "CompositePodGroupLister[V1alpha3CompositePodGroup]",
+    ]
 ):
     """Informer and lister of CompositePodGroups."""
 

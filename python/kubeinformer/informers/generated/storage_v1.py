@@ -63,7 +63,11 @@ class CSIStorageCapacityLister(listers.NamespacedLister[T]):
 
 
 class CSIStorageCapacityInformer(
-    ResourceInformer[CSIStorageCapacityLister[KubeObject], "V1CSIStorageCapacity", "CSIStorageCapacityLister[V1CSIStorageCapacity]"]
+    ResourceInformer[
+        CSIStorageCapacityLister[KubeObject],
+        "V1CSIStorageCapacity",
+        "CSIStorageCapacityLister[V1CSIStorageCapacity]",
+    ]
 ):
     """Informer and lister of CSIStorageCapacities."""
 
@@ -96,7 +100,11 @@ class VolumeAttachmentLister(listers.ClusterLister[T]):
 
 
 class VolumeAttachmentInformer(
-    ResourceInformer[VolumeAttachmentLister[KubeObject], "V1VolumeAttachment", "VolumeAttachmentLister[V1VolumeAttachment]"]
+    ResourceInformer[
+        VolumeAttachmentLister[KubeObject],
+        "V1VolumeAttachment",
+        "VolumeAttachmentLister[V1VolumeAttachment]",
+    ]
 ):
     """Informer and lister of VolumeAttachments."""
 
@@ -109,7 +117,11 @@ class VolumeAttributesClassLister(listers.ClusterLister[T]):
 
 
 class VolumeAttributesClassInformer(
-    ResourceInformer[VolumeAttributesClassLister[KubeObject], "V1VolumeAttributesClass", "VolumeAttributesClassLister[V1VolumeAttributesClass]"]
+    ResourceInformer[
+        VolumeAttributesClassLister[KubeObject],
+        "V1VolumeAttributesClass",
+        "VolumeAttributesClassLister[V1VolumeAttributesClass]",
+    ]
 ):
     """Informer and lister of VolumeAttributesClasses."""
 

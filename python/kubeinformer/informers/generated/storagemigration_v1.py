@@ -28,7 +28,11 @@ class StorageVersionMigrationLister(listers.ClusterLister[T]):
 
 
 class StorageVersionMigrationInformer(
-    ResourceInformer[StorageVersionMigrationLister[KubeObject], "V1StorageVersionMigration", "StorageVersionMigrationLister[V1StorageVersionMigration]"]
+    ResourceInformer[
+        StorageVersionMigrationLister[KubeObject],
+        "V1StorageVersionMigration",
+        "StorageVersionMigrationLister[V1StorageVersionMigration]",
+    ]
 ):
     """Informer and lister of StorageVersionMigrations."""
 

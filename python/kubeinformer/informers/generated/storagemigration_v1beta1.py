@@ -28,7 +28,11 @@ class StorageVersionMigrationLister(listers.ClusterLister[T]):
 
 
 class StorageVersionMigrationInformer(
-    ResourceInformer[StorageVersionMigrationLister[KubeObject], "V1beta1StorageVersionMigration", "StorageVersionMigrationLister[V1beta1StorageVersionMigration]"]
+    ResourceInformer[
+        StorageVersionMigrationLister[KubeObject],
+        "V1beta1StorageVersionMigration",
+        "StorageVersionMigrationLister[V1beta1StorageVersionMigration]",
+    ]
 ):
     """Informer and lister of StorageVersionMigrations."""
 

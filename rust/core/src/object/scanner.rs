@@ -117,7 +117,6 @@ impl<'a> Scanner<'a> {
         let start = self.cursor.pos;
         // The last of duplicates wins, with all that is in it.
         self.fields.meta = MetaFields::default();
-        self.fields.metadata = Span::default();
         if self.cursor.peek()? != b'{' {
             let (at, _) = self.cursor.skip_value()?;
             return Err(Fault::new(

@@ -108,7 +108,7 @@ fn fields() {
     let json = r#"{"metadata":{"managedFields":[{"x":1}],"name":"web-0","namespace":"shop","uid":"u-1","resourceVersion":"42",
         "generation":7,"deletionTimestamp":"2026-01-01T00:00:00Z","labels":{"a":"1","b":"\"q\"","n":null,"a":"2"},
         "annotations":{"k":"{\"j\":1}"},"finalizers":["f\/1",3,"f2"],
-        "ownerReferences":[{"kind":"A","name":"a"},5,{"apiVersion":"v1","kind":"B","name":"b","uid":"x","controller":true}]},
+        "ownerReferences":[{"kind":"A","name":"a","controller":null},5,{"apiVersion":"v1","kind":"B","name":"b","uid":"x","controller":true}]},
         "spec":{"s":1},"status":{"t":2},"data":{"d":3},"immutable":true}"#;
     let object = object(json);
     assert_eq!(
@@ -258,6 +258,8 @@ const REFUSALS: &[Refusal] = &[
     (r#"{"metadata":{"name":"a"},"spec":{"x":[1}]}"#, Unbalanced, 140, Some("a")),
     (r#"{"metadata":{"name":"a"} "spec":1}"#, Syntax, 125, Some("a")),
     (r#"{"metadata":{"name":"a"},}"#, Syntax, 125, Some("a")),
+    (r#"{"metadata":{"name":"a"]}"#, Syntax, 123, Some("a")),
+    (r#"{"metadata":{"name":"a"}]"#, Syntax, 124, Some("a")),
     (r#"{"metadata":{"name":"a"},spec:1}"#, Syntax, 125, Some("a")),
     (r#"{"metadata":{"name":"a"},"spec" 1}"#, Syntax, 132, Some("a")),
     (r#"{"metadata":{"name":"a"},"spec":x}"#, Syntax, 132, Some("a")),
@@ -322,6 +324,11 @@ fn bookmarks() {
         (r#"{"resourceVersion":"1","annotations":null}"#, "1", false),
         (
             r#"{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"false"}}"#,
+            "1",
+            false,
+        ),
+        (
+            r#"{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"yes"}}"#,
             "1",
             false,
         ),

@@ -150,6 +150,7 @@ impl<C: Content> Gate<C> {
     pub(super) fn enqueued(&self, state: Guard<'_, C>) {
         let newly_synced = self.note_synced(&state);
         drop(state);
+        self.ready.notify_one();
         if newly_synced {
             self.synced.notify_all();
         }

@@ -203,6 +203,11 @@ fn long_lines_are_refused_before_they_end() {
             "{step}"
         );
     }
+    let complete = [&line[..], b"\",\"object\":{}}\n"].concat();
+    assert_eq!(
+        frame(&complete, 5000).1.unwrap_err().kind,
+        ScanErrorKind::TooLarge
+    );
     let mut framer = WatchFramer::new(10);
     assert!(framer
         .feed(&[b' '; 10], |_| Flow::Ok(ControlFlow::Continue(())))
