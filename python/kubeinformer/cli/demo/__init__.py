@@ -1,6 +1,6 @@
 """`kubeinformer demo`: an informer at work on a cluster that changes all the time, all of it on this machine.
 
-Three processes: the embedded API server, a workload that writes pods to it, and this one, with the informer. It ends
+Two processes: the embedded API server with a workload that changes its pods, and this one, with the informer. It ends
 well iff cache, indices and handler have at the end what the server lists.
 """
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
+from kubernetes.client import ApiClient, Configuration
+
 from kubeinformer import HandlerRegistration, KubeObject, SharedIndexInformer, SharedInformerFactory, index
+from kubeinformer.cli.demo.cluster import Cluster
 from kubeinformer.cli.demo.display import Display, make_display
 from kubeinformer.cli.demo.fleet import POD_BYTES
 from kubeinformer.cli.demo.memory import resident_bytes
@@ -14,9 +17,7 @@ from kubeinformer.cli.demo.picture import Picture
 from kubeinformer.cli.demo.summary import Result, print_summary
 from kubeinformer.cli.demo.traffic import CountingTransport
 from kubeinformer.cli.demo.verify import differences, list_pods
-from kubeinformer.cli.demo.workload import Workload, undisturbed_by_ctrl_c
 from kubeinformer.cli.errors import FAILED, OK, CommandError
-from kubeinformer.testing import APIServer
 from kubeinformer.transport import HTTPTransport
 
 _TICK = 0.1
@@ -47,22 +48,18 @@ class Play:
         with ExitStack() as stack:
             self._display = stack.enter_context(make_display())
             self._show("starting an API server")
-            with undisturbed_by_ctrl_c():
-                server = stack.enter_context(APIServer(process=True))
-            workload = Workload(server.url, self._pods, self._rate)
-            stack.callback(workload.close)
-            self._seed(workload)
-            result = self._follow(server, workload, stack)
+            cluster = Cluster(self._pods, self._rate)
+            stack.callback(cluster.close)
+            while cluster.written.seeded < self._pods:
+                cluster.poll(_TICK)
+                self._show("creating pods", cluster.written.seeded, self._pods, "pods")
+            result = self._follow(cluster, stack)
         print_summary(result)
         return FAILED if result.differences else OK
 
-    def _seed(self, workload: Workload) -> None:
-        while workload.written.seeded < self._pods:
-            workload.poll(_TICK)
-            self._show("creating pods", workload.written.seeded, self._pods, "pods")
-
-    def _follow(self, server: APIServer, workload: Workload, stack: ExitStack) -> Result:
-        self._transport = CountingTransport(HTTPTransport(server.api_client(), user_agent="kubeinformer-demo"))
+    def _follow(self, cluster: Cluster, stack: ExitStack) -> Result:
+        api_client = ApiClient(Configuration(host=cluster.url))
+        self._transport = CountingTransport(HTTPTransport(api_client, user_agent="kubeinformer-demo"))
         factory = SharedInformerFactory(transport=self._transport)
         stack.callback(factory.shutdown, _SHUTDOWN_SECONDS)
         self._informer = informer = factory.core().v1().pods().informer()
@@ -74,7 +71,7 @@ class Play:
         sync_seconds = self._sync(factory)
         received = self._transport.received
 
-        churn_seconds = self._churn(workload)
+        churn_seconds = self._churn(cluster)
         memory = resident_bytes()
         self._show("comparing with a fresh LIST")
         listing = list_pods(self._transport)
@@ -84,7 +81,7 @@ class Play:
             sync_seconds=sync_seconds,
             sync_bytes=received,
             churn_seconds=churn_seconds,
-            written=workload.written,
+            written=cluster.written,
             observer=self._observer,
             objects=len(informer.indexer()),
             values={name: len(informer.indexer().list_index_func_values(name)) for name in ("node", "owner", "app")},
@@ -109,14 +106,14 @@ class Play:
             time.sleep(_TICK / 10)
         return seconds
 
-    def _churn(self, workload: Workload) -> float:
-        """Let the workload change pods and show what comes of it; for how many seconds it did."""
+    def _churn(self, cluster: Cluster) -> float:
+        """Let the cluster change pods and show what comes of it; for how many seconds it did."""
         start = time.monotonic()
-        workload.churn()
+        cluster.churn()
         while (elapsed := time.monotonic() - start) < self._seconds:
-            workload.poll(min(_TICK, self._seconds - elapsed))
+            cluster.poll(min(_TICK, self._seconds - elapsed))
             self._show("following changes", min(time.monotonic() - start, self._seconds), self._seconds, "s")
-        workload.stop()
+        cluster.stop_churn()
         return time.monotonic() - start
 
     def _settle(self, version: int) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubeinformer.cli.demo.cluster import Written
 from kubeinformer.cli.demo.observer import Observer, percentile
 from kubeinformer.cli.demo.picture import duration, size
-from kubeinformer.cli.demo.workload import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Result:
         sync_seconds: from the start of the informer to the synced cache.
         sync_bytes: received meanwhile.
         churn_seconds: for how long pods changed.
-        written: what the workload did.
+        written: what the cluster's workload did.
         observer: what the handler saw.
         objects: in the cache at the end.
         values: index -> how many values it has.
@@ -75,8 +75,8 @@ def print_summary(result: Result) -> None:
     )
     _line(
         "memory",
-        f"{size(result.memory)}, {size(growth)} more than before the sync: {size(growth / max(1, result.objects))} a pod "
-        f"of {size(result.sync_bytes / result.pods)}",
+        f"{size(result.memory)}, {size(growth)} more than before the sync: "
+        f"{size(growth / max(1, result.objects))} a pod of {size(result.sync_bytes / result.pods)}",
     )
     if result.differences:
         _line("check", f"FAILED against a fresh LIST at resourceVersion {result.version}")

@@ -68,5 +68,5 @@ class _CountingResponse:
     def shutdown(self) -> None:
         self._response.shutdown()
 
-    def close(self, *, complete: bool) -> None:
+    def close(self, complete: bool) -> None:
         self._response.close(complete=complete)

@@ -119,15 +119,10 @@ impl<T: Keyed> DeltaObject<T> {
         }
     }
 
-    /// The tombstone that takes the place of this, now that the object is known to be gone.
-    pub(super) fn to_tombstone(&self) -> Option<Self> {
-        let key = match self {
-            Self::Object(object) => Arc::from(object.key()),
-            Self::Tombstone { key, .. } => Arc::clone(key),
-            _ => return None,
-        };
-        let object = self.object().cloned();
-        Some(Self::Tombstone { key, object })
+    /// The tombstone of an object that is found to be gone.
+    pub(super) fn to_tombstone(&self) -> Self {
+        let object = self.object().expect("what is not deleted is an object");
+        Self::tombstone(object.key(), Some(Arc::clone(object)))
     }
 }
 

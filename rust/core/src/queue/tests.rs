@@ -111,8 +111,8 @@ fn quiet_comes_before_the_next_pop() {
         Delta::added(FIRST, object("b")),
     ]);
     fifo.pop(NOW).unwrap();
-    let (end_quiet, quiet_ends) = mpsc::channel();
     thread::scope(|scope| {
+        let (end_quiet, quiet_ends) = mpsc::channel();
         let fifo = &fifo;
         scope.spawn(move || {
             let quiet = fifo.quiet(LONG);

@@ -51,7 +51,6 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
             .iter()
             .map(|(key, _)| hasher.hash_one(&**key))
             .collect();
-        let mut displaced = Vec::new();
         let mut unused = Vec::new();
 
         let mut state = self.fifo.gate.lock();
@@ -63,7 +62,8 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
                 delta.initial = true;
                 *count += 1;
             }
-            displaced.extend(content.push(hash, delta));
+            let displaced = content.push(hash, delta);
+            debug_assert!(displaced.is_none(), "no deletion comes after a deletion");
         };
         let in_line_before = content.len();
         for Listed { object, hash } in &list {
@@ -78,11 +78,10 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
             let slot = content.slot(index);
             let hash = slot.hash();
             let newest = slot.deltas.last().expect("a key in line has deltas");
-            if newest.source == source && listed.get(&list, hash, newest.expect_key()).is_none() {
-                let tombstone = newest
-                    .object
-                    .to_tombstone()
-                    .expect("a key in line has keyed deltas");
+            let missing = listed.get(&list, hash, newest.expect_key()).is_none();
+            // Of two deletions the one in line would stay, with the same object (§34).
+            if missing && newest.source == source && newest.kind != DeltaType::Deleted {
+                let tombstone = newest.object.to_tombstone();
                 push(content, hash, DeltaType::Deleted, tombstone);
             }
         }

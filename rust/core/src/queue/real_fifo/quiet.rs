@@ -43,10 +43,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
             let Slot { delta, .. } = &content.slots[newest];
             let listed = listed.get(&list, hash, delta.expect_key()).is_some();
             if !listed && delta.source == source && delta.kind != DeltaType::Deleted {
-                let tombstone = delta
-                    .object
-                    .to_tombstone()
-                    .expect("a delta that is compared has a key");
+                let tombstone = delta.object.to_tombstone();
                 content.push(Slot::new(Delta::deleted(source, tombstone), hash));
             }
         }
