@@ -49,17 +49,27 @@ impl Indexers {
                 Indexer::External => external.push(number as u16),
             }
         }
-        Self { generation, all, plan: IndexPlan::new(declared), planned, external }
+        Self {
+            generation,
+            all,
+            plan: IndexPlan::new(declared),
+            planned,
+            external,
+        }
     }
 
     /// Names of the indices whose values must be given, in the order in which `ExternalValues` lists them.
     pub fn external_names(&self) -> impl Iterator<Item = &str> {
-        self.external.iter().map(|number| self.all[*number as usize].0.as_str())
+        self.external
+            .iter()
+            .map(|number| self.all[*number as usize].0.as_str())
     }
 
     fn values(&self, object: &Object, external: &[&[String]], sink: &mut dyn FnMut(u16, &str)) {
         // An object that a path cannot be read from has no values; a decode of it says what is wrong.
-        let _ = self.plan.values(object, |planned, value| sink(self.planned[planned], value));
+        let _ = self
+            .plan
+            .values(object, |planned, value| sink(self.planned[planned], value));
         for (number, values) in self.external.iter().zip(external) {
             for value in *values {
                 sink(*number, value);
@@ -72,7 +82,10 @@ impl Indexers {
 pub type ExternalValues = Vec<Vec<Vec<String>>>;
 
 fn of_put(external: &ExternalValues, put: usize) -> Vec<&[String]> {
-    external.iter().map(|index| index.get(put).map_or(&[] as &[String], Vec::as_slice)).collect()
+    external
+        .iter()
+        .map(|index| index.get(put).map_or(&[] as &[String], Vec::as_slice))
+        .collect()
 }
 
 /// A change that waits for values from outside, with the indices for which they are wanted.
@@ -153,7 +166,11 @@ impl ObjectInformer {
     /// One more list/watch pair; `has_synced` waits for each.
     pub fn add_source(&self) -> Source {
         let mut sources = self.sources.write();
-        let id = if *sources == 0 { SourceId::FIRST } else { self.informer.queue().add_source() };
+        let id = if *sources == 0 {
+            SourceId::FIRST
+        } else {
+            self.informer.queue().add_source()
+        };
         *sources += 1;
         Source::new(Arc::clone(&self.informer), id, self.read_options)
     }
@@ -170,7 +187,10 @@ impl ObjectInformer {
             let now = Instant::now();
             self.informer.resync(now);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            let wait = [left, self.informer.until_resync(now)].into_iter().flatten().min();
+            let wait = [left, self.informer.until_resync(now)]
+                .into_iter()
+                .flatten()
+                .min();
             match self.informer.queue().pop_batch(BATCH_SIZE, wait) {
                 Ok(_) if self.informer.is_stopped() => return Processed::Closed,
                 Ok(deltas) => {
@@ -179,7 +199,9 @@ impl ObjectInformer {
                         return Processed::Pending(pending);
                     }
                 }
-                Err(WaitError::TimedOut) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                Err(WaitError::TimedOut)
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) =>
+                {
                     return Processed::TimedOut;
                 }
                 Err(WaitError::TimedOut) => {}
@@ -210,27 +232,41 @@ impl ObjectInformer {
         indexers: &Indexers,
         external: &ExternalValues,
     ) -> Result<usize, Change<Object>> {
-        self.informer.commit(change, indexers.generation, |put, object, sink| {
-            indexers.values(object, &of_put(external, put), sink);
-        })
+        self.informer
+            .commit(change, indexers.generation, |put, object, sink| {
+                indexers.values(object, &of_put(external, put), sink);
+            })
     }
 
     /// Writes the change and tells the listeners. When the indices changed meanwhile nothing happens, and the change comes
     /// back with the indices that there are now.
-    pub fn commit(&self, pending: PendingChange, external: &ExternalValues) -> Result<usize, PendingChange> {
+    pub fn commit(
+        &self,
+        pending: PendingChange,
+        external: &ExternalValues,
+    ) -> Result<usize, PendingChange> {
         let PendingChange { change, indexers } = pending;
         self.try_commit(change, &indexers, external)
-            .map_err(|change| PendingChange { change, indexers: self.current() })
+            .map_err(|change| PendingChange {
+                change,
+                indexers: self.current(),
+            })
     }
 
     /// Registers indices; the calls from here to `finish_add_indexers` must not overlap with those of another thread.
-    pub fn begin_add_indexers(&self, new: Vec<(String, Indexer)>) -> Result<PendingIndexers, StoreError> {
+    pub fn begin_add_indexers(
+        &self,
+        new: Vec<(String, Indexer)>,
+    ) -> Result<PendingIndexers, StoreError> {
         let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
         let mut current = self.indexers.write();
         let indices = self.informer.store().begin_add_indices(&names)?;
         let all = current.all.iter().chain(&new).cloned().collect();
         *current = Arc::new(Indexers::new(self.informer.store().generation(), all));
-        Ok(PendingIndexers { indices, indexers: Indexers::new(0, new) })
+        Ok(PendingIndexers {
+            indices,
+            indexers: Indexers::new(0, new),
+        })
     }
 
     /// Fills and opens the new indices. `external` holds the values of the external ones among them.
@@ -238,10 +274,14 @@ impl ObjectInformer {
         let mut values = WriteBatch::default();
         for (put, object) in pending.indices.objects().enumerate() {
             values.put(Arc::clone(object), SourceId::FIRST, |object, sink| {
-                pending.indexers.values(object, &of_put(external, put), sink);
+                pending
+                    .indexers
+                    .values(object, &of_put(external, put), sink);
             });
         }
-        self.informer.store().finish_add_indices(pending.indices, &values);
+        self.informer
+            .store()
+            .finish_add_indices(pending.indices, &values);
     }
 
     /// Takes the new indices back.
@@ -259,12 +299,18 @@ impl ObjectInformer {
     }
 
     /// The index's values of an object that need not be in the store; None when they come from outside.
-    pub fn declared_values(&self, name: &str, object: &Object) -> Result<Option<Vec<String>>, StoreError> {
+    pub fn declared_values(
+        &self,
+        name: &str,
+        object: &Object,
+    ) -> Result<Option<Vec<String>>, StoreError> {
         let current = self.current();
         let Some((_, indexer)) = current.all.iter().find(|(known, _)| known == name) else {
             return Err(StoreError::NoIndex(name.to_owned()));
         };
-        let Indexer::Declared(function) = indexer else { return Ok(None) };
+        let Indexer::Declared(function) = indexer else {
+            return Ok(None);
+        };
         let mut values = Vec::new();
         let _ = function.values(object, &mut |value: &str| {
             if !values.iter().any(|known| known == value) {

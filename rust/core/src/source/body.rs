@@ -10,7 +10,9 @@ pub(super) struct Body {
 
 impl Body {
     pub fn new(chunked: bool) -> Self {
-        Self { chunks: chunked.then(ChunkDecoder::new) }
+        Self {
+            chunks: chunked.then(ChunkDecoder::new),
+        }
     }
 
     /// Whether the coding says that the body is complete; without a coding only the connection knows.
@@ -28,7 +30,9 @@ impl Body {
         if data.is_empty() || self.is_complete() {
             return Ok(None);
         }
-        let Some(chunks) = &mut self.chunks else { return Ok(Some(std::mem::take(data))) };
+        let Some(chunks) = &mut self.chunks else {
+            return Ok(Some(std::mem::take(data)));
+        };
         let (consumed, piece) = chunks.next_piece(data)?;
         *data = &data[consumed..];
         Ok(Some(piece))

@@ -41,16 +41,26 @@ pub struct ListReader {
 impl ListReader {
     /// `chunked`: the body still has its transfer coding.
     pub fn new(source: &Source, chunked: bool) -> Self {
-        Self { body: Body::new(chunked), splitter: ListSplitter::new(source.options.max_object) }
+        Self {
+            body: Body::new(chunked),
+            splitter: ListSplitter::new(source.options.max_object),
+        }
     }
 
     /// Reads on. True when the transfer coding says that the body is complete.
-    pub fn feed(&mut self, source: &Source, relist: &mut Relist, data: &[u8]) -> Result<bool, ScanError> {
+    pub fn feed(
+        &mut self,
+        source: &Source,
+        relist: &mut Relist,
+        data: &[u8],
+    ) -> Result<bool, ScanError> {
         let mut rest = data;
         while let Some(piece) = self.body.next(&mut rest)? {
             let _ = self.splitter.feed(piece, |item| -> Result<_, ScanError> {
                 let defaults = item.defaults;
-                relist.objects.push(source.object(&item.into_view()?, defaults));
+                relist
+                    .objects
+                    .push(source.object(&item.into_view()?, defaults));
                 Ok(ControlFlow::Continue(()))
             })?;
         }

@@ -17,9 +17,9 @@ pub use watch::WatchReader;
 use crate::error::ScanError;
 use crate::informer::Informer;
 use crate::keyed::Keyed;
-use crate::versioned::Versioned;
 use crate::object::{Object, ObjectView, TypeMeta};
 use crate::queue::{SourceId, WaitError};
+use crate::versioned::Versioned;
 
 impl Keyed for Object {
     fn key(&self) -> &str {
@@ -90,7 +90,11 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { keep_managed_fields: false, max_object: 64 << 20, queue_bytes: 256 << 20 }
+        Self {
+            keep_managed_fields: false,
+            max_object: 64 << 20,
+            queue_bytes: 256 << 20,
+        }
     }
 }
 
@@ -104,7 +108,11 @@ pub struct Source {
 impl Source {
     /// A source of `informer` that its queue knows as `id`.
     pub fn new(informer: Arc<Informer<Object>>, id: SourceId, options: ReadOptions) -> Self {
-        Self { informer, id, options }
+        Self {
+            informer,
+            id,
+            options,
+        }
     }
 
     /// Its first list is in the store.
@@ -117,7 +125,11 @@ impl Source {
         if self.informer.is_stopped() {
             return Err(ReadError::Closed);
         }
-        match self.informer.queue().wait_below(self.options.queue_bytes, timeout) {
+        match self
+            .informer
+            .queue()
+            .wait_below(self.options.queue_bytes, timeout)
+        {
             Ok(()) => Ok(()),
             Err(WaitError::TimedOut) => Err(ReadError::TimedOut),
             Err(WaitError::Closed) => Err(ReadError::Closed),
@@ -130,7 +142,8 @@ impl Source {
         let stored = self.informer.store().read();
         if !stored.is_empty() && !view.resource_version().is_empty() {
             if let Some(known) = stored.get(&view.key()) {
-                if known.uid() == view.uid() && known.resource_version() == view.resource_version() {
+                if known.uid() == view.uid() && known.resource_version() == view.resource_version()
+                {
                     return Arc::clone(known);
                 }
             }
@@ -140,6 +153,8 @@ impl Source {
     }
 
     fn replace(&self, resource_version: String, objects: Vec<Arc<Object>>) {
-        self.informer.queue().replace(self.id, resource_version, objects);
+        self.informer
+            .queue()
+            .replace(self.id, resource_version, objects);
     }
 }

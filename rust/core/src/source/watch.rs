@@ -85,7 +85,11 @@ impl WatchReader {
             progress: WatchProgress::default(),
             types: TypeMeta::default(),
         };
-        Self { body: Body::new(chunked), framer: WatchFramer::new(source.options.max_object), state }
+        Self {
+            body: Body::new(chunked),
+            framer: WatchFramer::new(source.options.max_object),
+            state,
+        }
     }
 
     /// Reads on; the events read are in the queue when this returns, also before an error. True when the stream is over:
@@ -102,7 +106,11 @@ impl WatchReader {
     fn read(&mut self, source: &Source, data: &[u8]) -> Result<ControlFlow<()>, ScanError> {
         let (mut rest, state) = (data, &mut self.state);
         while let Some(piece) = self.body.next(&mut rest)? {
-            if self.framer.feed(piece, |event| state.event(source, event))?.is_break() {
+            if self
+                .framer
+                .feed(piece, |event| state.event(source, event))?
+                .is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -132,7 +140,11 @@ impl WatchReader {
 }
 
 impl State {
-    fn event(&mut self, source: &Source, event: WatchEvent<'_>) -> Result<ControlFlow<()>, ScanError> {
+    fn event(
+        &mut self,
+        source: &Source,
+        event: WatchEvent<'_>,
+    ) -> Result<ControlFlow<()>, ScanError> {
         match event.kind {
             EventType::Error => {
                 self.progress.error = Some(event.object.to_vec());
@@ -145,7 +157,9 @@ impl State {
                     self.advance(&version);
                 }
             }
-            EventType::Added | EventType::Modified | EventType::Deleted => self.object(source, event)?,
+            EventType::Added | EventType::Modified | EventType::Deleted => {
+                self.object(source, event)?
+            }
         }
         self.progress.events += 1;
         Ok(ControlFlow::Continue(()))
@@ -176,7 +190,10 @@ impl State {
         self.progress.bookmarks += 1;
         match self.initial.take() {
             Some(initial) if bookmark.initial_events_end => {
-                source.replace(bookmark.resource_version.to_string(), initial.into_objects());
+                source.replace(
+                    bookmark.resource_version.to_string(),
+                    initial.into_objects(),
+                );
             }
             Some(initial) => {
                 self.initial = Some(initial);
@@ -184,7 +201,10 @@ impl State {
             }
             None => {
                 self.flush(source);
-                source.informer.queue().bookmark(source.id, &bookmark.resource_version);
+                source
+                    .informer
+                    .queue()
+                    .bookmark(source.id, &bookmark.resource_version);
             }
         }
         self.progress.resource_version = bookmark.resource_version.into_owned();
@@ -200,7 +220,10 @@ impl State {
     /// Queues what was read, and only then moves on.
     fn flush(&mut self, source: &Source) {
         if !self.pending.is_empty() {
-            source.informer.queue().add_many(std::mem::take(&mut self.pending));
+            source
+                .informer
+                .queue()
+                .add_many(std::mem::take(&mut self.pending));
         }
         if let Some(version) = self.pending_version.take() {
             self.progress.resource_version = version;
