@@ -104,24 +104,24 @@ class Gate:
         self._held: list[int] = []
 
     def hold(self, connection: socket.socket) -> bool:
-        """Wait without limit for a release; False if the client went away meanwhile."""
+        """Wait without limit for a release; False, or ConnectionError, if the client went away meanwhile."""
         wake = os.eventfd(0)
+        with self._changed:
+            self._held.append(wake)
+            self._changed.notify_all()
         try:
-            with self._changed:
-                self._held.append(wake)
-                self._changed.notify_all()
             while True:
                 readable, _, _ = select.select([connection.fileno(), wake], [], [])
                 if wake in readable:
                     return True
                 if not connection.recv(4096):
-                    with self._changed:
-                        if wake in self._held:
-                            self._held.remove(wake)
-                            return False
-                    return True
+                    return False
         finally:
-            os.close(wake)
+            # Under the lock, and whatever happened: a number that stays behind may soon be another file's.
+            with self._changed:
+                if wake in self._held:
+                    self._held.remove(wake)
+                os.close(wake)
 
     def release(self, timeout: float) -> float | None:
         """Let the oldest held watch go on, waiting up to `timeout` seconds for one; when, or None if none came."""

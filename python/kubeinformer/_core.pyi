@@ -17,7 +17,7 @@ What holds for everything here:
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import GenericAlias, MappingProxyType
+from types import GenericAlias
 from typing import Any, ClassVar, Generic, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 __all__ = [
@@ -101,12 +101,12 @@ class KubeObject(Mapping[str, Any]):
         """`metadata.deletionTimestamp` (RFC 3339) of an object that is being deleted, else None."""
 
     @property
-    def labels(self) -> MappingProxyType[str, str]:
-        """The labels; {} when there are none."""
+    def labels(self) -> Mapping[str, str]:
+        """The labels, read-only; {} when there are none."""
 
     @property
-    def annotations(self) -> MappingProxyType[str, str]:
-        """The annotations; {} when there are none."""
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations, read-only; {} when there are none."""
 
     @property
     def owner_references(self) -> JSONSequence:
@@ -309,7 +309,7 @@ class ThreadSafeStore(Generic[_T]):
     never freed.
     """
 
-    def __new__(cls, indexers: dict[str, _IndexFunc[_T]] | None = None) -> Self:
+    def __new__(cls, indexers: Mapping[str, _IndexFunc[_T]] | None = None) -> Self:
         """Make an empty store.
 
         Args:
@@ -343,7 +343,7 @@ class ThreadSafeStore(Generic[_T]):
     def list_keys(self) -> builtins.list[str]:
         """All keys, in no order."""
 
-    def replace(self, items: dict[str, _T], resource_version: str = "") -> None:
+    def replace(self, items: Mapping[str, _T], resource_version: str = "") -> None:
         """Hold these objects and nothing else, and this resourceVersion, from one moment to the next (§22, §30)."""
 
     def index(self, index_name: str, obj: _T) -> builtins.list[_T]:
@@ -374,7 +374,7 @@ class ThreadSafeStore(Generic[_T]):
     def get_indexers(self) -> dict[str, _IndexFunc[_T]]:
         """The index functions by name."""
 
-    def add_indexers(self, indexers: dict[str, _IndexFunc[_T]]) -> None:
+    def add_indexers(self, indexers: Mapping[str, _IndexFunc[_T]]) -> None:
         """Index by these too; objects that are stored are indexed, on this thread, before it returns (§21).
 
         Raises:
@@ -407,7 +407,7 @@ class Indexer(Generic[_T]):
     def __new__(
         cls,
         key_func: Callable[[_T], str] | None = None,
-        indexers: dict[str, _IndexFunc[_T]] | None = None,
+        indexers: Mapping[str, _IndexFunc[_T]] | None = None,
     ) -> Self:
         """Make an empty store.
 
@@ -496,7 +496,7 @@ class Indexer(Generic[_T]):
     def get_indexers(self) -> dict[str, _IndexFunc[_T]]:
         """The index functions by name."""
 
-    def add_indexers(self, indexers: dict[str, _IndexFunc[_T]]) -> None:
+    def add_indexers(self, indexers: Mapping[str, _IndexFunc[_T]]) -> None:
         """See `ThreadSafeStore.add_indexers`."""
 
     def index_errors(self) -> dict[str, dict[str, Exception]]:

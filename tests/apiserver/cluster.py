@@ -165,6 +165,8 @@ class Cluster(Access):
             f"--token-auth-file={self._folder / 'tokens.csv'}",
             "--anonymous-auth=false",
             "--disable-admission-plugins=ServiceAccount",
+            # Without it, watches go on for the 60 seconds that a terminating server waits for its connections.
+            "--shutdown-watch-termination-grace-period=2s",
         ]
 
     def _write_credentials(self) -> None:

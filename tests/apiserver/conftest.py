@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+from informer.informer_support import informer_threads
 from kubernetes.client import ApiClient
 from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION
+
+from kubeinformer import SharedInformerFactory
 
 from .binaries import Binaries, BinariesUnavailableError, find_or_build
 from .cluster import Access, Cluster
 from .rest import delete_namespace, ensure_namespace
+from .tweaks import Gate
 
 _OWN = {"fresh_cluster", "binaries"}
 _ANY = _OWN | {"cluster"}
@@ -98,3 +102,26 @@ def namespace(api_client: ApiClient) -> Iterator[str]:
     ensure_namespace(api_client, name)
     yield name
     delete_namespace(api_client, name)
+
+
+@pytest.fixture
+def make_factory() -> Iterator[Callable[..., SharedInformerFactory]]:
+    """Makes factories, which are shut down after the test; no thread of theirs may be left."""
+    factories: list[SharedInformerFactory] = []
+
+    def make(api_client: ApiClient, **arguments: Any) -> SharedInformerFactory:
+        factories.append(SharedInformerFactory(api_client, **arguments))
+        return factories[-1]
+
+    yield make
+    for factory in factories:
+        assert factory.shutdown(timeout=15) == []
+    assert informer_threads() == []
+
+
+@pytest.fixture
+def gate(make_factory: Callable[..., SharedInformerFactory]) -> Iterator[Gate]:  # noqa: ARG001  # shut down after it
+    """A gate for one informer's requests, open again when factories are shut down."""
+    gate = Gate()
+    yield gate
+    gate.open()

@@ -11,11 +11,15 @@ from typing import Any
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
+REQUEST_TIMEOUT = 60.0
+"""Seconds without a byte after which a request fails, so that a server that a test left paused hangs nobody."""
+
 
 def request(api_client: ApiClient, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
     """Send one request and return the decoded JSON answer; blocks until the server has answered.
 
-    The body of a PATCH is a JSON merge patch. Raises ApiException (``status``, ``body``) when the answer is not 2xx.
+    The body of a PATCH is a JSON merge patch. Raises ApiException (``status``, ``body``) when the answer is not 2xx, and
+    urllib3's errors when there is none.
     """
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
     _, url, headers, *_ = api_client.param_serialize(
@@ -25,7 +29,7 @@ def request(api_client: ApiClient, method: str, path: str, body: object = None, 
         header_params={"Accept": "application/json", "Content-Type": kind},
         auth_settings=["BearerToken"],
     )
-    response = api_client.call_api(method, url, headers, body)
+    response = api_client.call_api(method, url, headers, body, _request_timeout=(10.0, REQUEST_TIMEOUT))
     data: bytes = response.read()  # type: ignore[no-untyped-call]
     if not 200 <= response.status <= 299:
         raise ApiException.from_response(http_resp=response, body=data.decode(errors="replace"), data=None)

@@ -196,6 +196,15 @@ def test_replace_unwraps_a_queued_tombstone() -> None:
     assert Popped(fifo).all() == [("default/a", [(DELETED, DeletedFinalStateUnknown("default/a", pod("a", 1)))])]
 
 
+def test_replace_takes_the_last_state_from_the_queue_before_the_store() -> None:
+    """§37: what is queued is newer than what is known, and one tombstone is enough."""
+    fifo: DeltaFIFO[Pod] = DeltaFIFO(Known(pod("a", 1)))
+    fifo.update(pod("a", 2))
+    fifo.replace([])
+    tombstone = DeletedFinalStateUnknown("default/a", pod("a", 2))
+    assert Popped(fifo).all() == [("default/a", [(UPDATED, pod("a", 2)), (DELETED, tombstone)])]
+
+
 def test_replace_after_a_queued_delete_delivers_both() -> None:
     """§38."""
     fifo: DeltaFIFO[Pod] = DeltaFIFO(Known(pod("a", 1)))
@@ -294,7 +303,9 @@ def test_a_pop_waits_for_an_object(pop: str) -> None:
     ]
     for enqueue in ways:
         seen: list[Any] = []
-        thread = threading.Thread(target=getattr(fifo, pop), args=(lambda *args, seen=seen: seen.append(args),))
+        thread = threading.Thread(
+            target=getattr(fifo, pop), args=(lambda *args, seen=seen: seen.append(args),), daemon=True
+        )
         thread.start()
         enqueue()
         thread.join(10)
@@ -312,7 +323,7 @@ def test_close_ends_a_pop_that_waits() -> None:
             fifo.pop(lambda *_: None)
         ended.append(True)
 
-    thread = threading.Thread(target=wait)
+    thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     fifo.close()
     thread.join(10)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -107,23 +108,35 @@ def test_a_watch_list_ends_with_its_bookmark(url: str) -> None:
 
 
 def test_every_event_is_one_chunk_and_one_line(url: str) -> None:
-    thread = threading.Thread(target=release, args=(url,))
+    thread = threading.Thread(target=release, args=(url,), daemon=True)
     thread.start()
     chunks = chunks_of(url, "/api/v1/pods?watch=true", EVENTS)
     thread.join()
     assert all(chunk.endswith(b"\n") and chunk.count(b"\n") == 1 for chunk in chunks)
 
 
-def test_a_gate_forgets_a_client_that_left() -> None:
+@pytest.mark.parametrize("abort", [False, True])
+def test_a_gate_forgets_a_client_that_left(abort: bool) -> None:
     gate = Gate()
-    ours, theirs = socket.socketpair()
-    held: list[bool] = []
-    thread = threading.Thread(target=lambda: held.append(gate.hold(ours)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    ended: list[object] = []
+
+    def hold() -> None:
+        try:
+            ended.append(gate.hold(ours))
+        except ConnectionError as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=hold, daemon=True)
     thread.start()
+    if abort:  # closing with a linger time of zero resets the connection
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     theirs.close()
     thread.join(10)
     ours.close()
-    assert held == [False]
+    assert ended == [ConnectionResetError if abort else False]
     assert gate.release(0.01) is None
 
 
@@ -200,7 +213,7 @@ def test_a_peer_that_misses_an_object_is_an_error(url: str) -> None:
 @pytest.mark.parametrize("name", [name for name in peers.NAMES if not name.startswith(("reader", "official"))])
 def test_an_indexing_peer_hands_over_old_and_new_and_follows_the_index(url: str, name: str) -> None:
     calls: list[tuple[str, Any, Any]] = []
-    thread = threading.Thread(target=release, args=(url,))
+    thread = threading.Thread(target=release, args=(url,), daemon=True)
     store = peers.load(name).watch_events(url, PODS, EVENTS, lambda *call: calls.append(call), thread.start)
     thread.join()
     assert [kind for kind, _, _ in calls] == ["ADDED"] * PODS + ["MODIFIED"] * EVENTS

@@ -150,6 +150,21 @@ def test_for_resource_of_a_built_in_is_the_same_informer(make_factory: Make) -> 
         factory.for_resource("apps/", "deployments")
 
 
+def test_two_versions_of_a_resource_have_names_of_their_own_and_are_both_waited_for(
+    server: APIServer, make_factory: Make
+) -> None:
+    factory = make_factory()
+    second = factory.autoscaling().v2().horizontal_pod_autoscalers().informer()
+    first = factory.autoscaling().v1().horizontal_pod_autoscalers(label_selector="a=b").informer()
+    other = factory.autoscaling().v1().horizontal_pod_autoscalers().informer()
+    factory.start()
+    name = "horizontalpodautoscalers.autoscaling"
+    selecting, versioned = f"{name}[label_selector=a=b]", "horizontalpodautoscalers.v1.autoscaling"
+    assert factory.wait_for_cache_sync(timeout=10) == {name: True, selecting: True, versioned: True}
+    assert [informer.name for informer in (second, first, other)] == [name, selecting, versioned]
+    assert all(informer.has_synced() for informer in (second, first, other))
+
+
 def test_cluster_scoped_resources_ignore_the_factorys_namespaces(server: APIServer, make_factory: Make) -> None:
     factory = make_factory(namespaces=["a"])
     factory.core().v1().nodes().informer()

@@ -87,7 +87,7 @@ def test_equal_iff_resource_uid_and_bytes_are() -> None:
     raw = orjson.dumps(POD)
     one, same = KubeObject(raw, "v1/pods"), KubeObject(raw, "v1/pods")
     assert one == same
-    assert not one != same
+    assert (one != same) is False
     assert hash(one) == hash(same)
     assert {one: 1}[same] == 1
     for other in (
@@ -96,7 +96,7 @@ def test_equal_iff_resource_uid_and_bytes_are() -> None:
         KubeObject(raw.replace(b"node-1", b"node-2"), "v1/pods"),
     ):
         assert one != other
-        assert not one == other
+        assert (one == other) is False
         assert len({one, other}) == 2
     assert one != POD
     assert one != "default/web-0"

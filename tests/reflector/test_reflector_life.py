@@ -7,10 +7,22 @@ import math
 import os
 
 import pytest
-from reflector_fakes import FakeClock, FakeResponse, Rig, bookmark, error_event, event, initial_end, pod_list, refusal
+from reflector_fakes import (
+    FakeClock,
+    FakeResponse,
+    Rig,
+    bookmark,
+    error_event,
+    event,
+    initial_end,
+    pod_list,
+    refusal,
+    watching,
+)
 
 from kubeinformer.cache.reflector_state import Phase
 from kubeinformer.errors import ClosedError, ForkedError, TransportError
+from kubeinformer.options import ListOptions
 
 
 def warnings(caplog):
@@ -66,6 +78,18 @@ def test_phases_of_a_life():
         "connecting",
         "stopped",
     ]
+
+
+def test_a_tweak_that_takes_its_time_does_not_pass_for_a_watch():
+    phases = []
+
+    def tweak():
+        phases.append(str(r.reflector.phase()))
+        return ListOptions()
+
+    r = Rig(pod_list("10"), FakeResponse(event("ADDED", "11")), watching(), use_watch_list=False, list_options=tweak)
+    r.run()
+    assert phases == ["connecting"] * 4
 
 
 def test_a_closed_informer_ends_it_quietly(caplog):

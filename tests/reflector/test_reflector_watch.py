@@ -11,6 +11,7 @@ from reflector_fakes import (
     bookmark,
     error_event,
     event,
+    initial_end,
     pod_list,
     refusal,
     watching,
@@ -51,7 +52,7 @@ def test_s112_a_clean_close_is_followed_by_the_next_watch_at_once():
     clock = FakeClock()
     r = rig(
         FakeResponse(event("MODIFIED", "11")),
-        FakeResponse(clock.advance(1.0)),
+        FakeResponse(bookmark("11"), clock.advance(1.0)),
         FakeResponse(bookmark("15")),
         FakeResponse(event("DELETED", "16")),
         clock=clock,
@@ -70,6 +71,22 @@ def test_s113_a_very_short_watch_backs_off_and_lists():
     assert r.clock.waits == pytest.approx([0.8])
     assert r.errors == [], "§81: not for the error handler"
     assert r.reflector.counters().relists == {"very_short_watch": 1}
+
+
+def test_s113_a_watch_of_one_second_that_lasted_it_is_not_very_short():
+    clock = FakeClock()
+    options = {"list_options": lambda: ListOptions(timeout_seconds=1), "clock": clock}
+    r = rig(FakeResponse(clock.advance(0.98)), FakeResponse(clock.advance(0.3)), pod_list("11"), watching(), **options)
+    assert r.run().versions() == [("list", "0"), ("watch", "10"), ("watch", "10"), ("list", "10"), ("watch", "11")]
+    assert r.reflector.counters().relists == {"very_short_watch": 1}
+
+
+def test_s113_the_short_rest_of_a_watch_list_whose_first_list_took_long_is_not_very_short():
+    clock = FakeClock()
+    first = FakeResponse(event("ADDED", "9"), clock.advance(20.0), initial_end("10"))
+    r = Rig(first, watching(), clock=clock).run()
+    assert r.versions() == [("watch-list", None), ("watch", "10")]
+    assert clock.waits == []
 
 
 def test_s113_an_event_makes_a_watch_long_enough_even_an_unknown_one_s119():
@@ -195,6 +212,30 @@ def test_a_bookmark_that_goes_back_is_settled_by_one_consistent_list():
     r = rig(FakeResponse(event("ADDED", "44"), bookmark("40")), pod_list("41"), FakeResponse(bookmark("42"))).run()
     assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "41")]
     assert r.reflector.counters().relists == {"version_went_back": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "then"),
+    [
+        (pod_list("9"), ("list", None)),
+        (pod_list("10"), ("watch", "10")),
+        (pod_list("11"), ("watch", "10")),
+        (refusal(429), ("watch", "10")),
+        (RefusedError("no"), ("watch", "10")),
+        (FakeResponse(b"<html>"), ("watch", "10")),
+    ],
+)
+def test_f10_after_a_watch_that_was_silent_throughout_the_server_is_asked_for_its_version(answer, then):
+    r = rig(FakeResponse(SILENCE), answer, watching() if then[0] == "watch" else pod_list("9"), watching()).run()
+    assert r.versions()[:4] == [("list", "0"), ("watch", "10"), ("list", None), then]
+    assert r.requests[2] == {"limit": "1"}
+    assert r.reflector.counters().relists == ({"version_went_back": 1} if then[0] == "list" else {})
+    assert r.reflector.last_sync_resource_version() == "999"
+    assert r.errors == []
+
+
+def test_f10_after_a_watch_with_a_bookmark_it_is_not():
+    assert rig(FakeResponse(bookmark("10"), SILENCE), watching()).run().kinds() == ["list", "watch", "watch"]
 
 
 @pytest.mark.parametrize("second", ["44", "45", "x9"])

@@ -229,6 +229,20 @@ def test_reset_watches_in_the_middle_of_a_frame(server: APIServer, api: Http, co
     assert b'{"type":"ADDED","object":{"kind":"ConfigMap"'.startswith(payload[:40])
 
 
+def test_reset_watches_between_two_frames(server: APIServer, api: Http) -> None:
+    for number in range(10):
+        server.create(config_map(f"m{number}"))
+    with api.watch(MAPS, resourceVersion=server.resource_version) as stream:
+        server.create(config_map("a"))
+        size = len(stream.line())
+        server.faults.reset_watches(after_bytes=size)
+        # Of the same length to the byte: one letter, and as many digits in its resourceVersion.
+        server.create(config_map("b"))
+        assert stream.take(1) == [("ADDED", "b")]
+        with pytest.raises(ConnectionResetError):
+            stream.line()
+
+
 def test_reset_a_list_after_some_bytes(server: APIServer, api: Http) -> None:
     for number in range(50):
         server.create(large_pod(f"p-{number:02}"))

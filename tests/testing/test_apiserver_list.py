@@ -49,6 +49,7 @@ def test_s02_a_write_that_changes_nothing_is_none(api: Http) -> None:
     before = api.get(MAPS).revision
     with api.watch(MAPS, resourceVersion=before) as stream:
         assert api.put(MAPS + "/a", stored).json == stored
+        assert api.put(MAPS + "/a", config_map("a")).json == stored
         assert api.patch(MAPS + "/a", {"data": {}}).json == stored
         assert api.get(MAPS).revision == before
         create(api, "b")

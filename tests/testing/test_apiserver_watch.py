@@ -360,6 +360,16 @@ def test_a_watch_whose_client_leaves_is_forgotten(server: APIServer, api: Http) 
     eventually(lambda: server.watch_count() == 0)
 
 
+def test_a_watch_that_is_far_behind_misses_nothing(server: APIServer, api: Http) -> None:
+    start = server.resource_version
+    for number in range(2500):
+        server.create(config_map(f"m{number:04}"))
+    with api.watch(MAPS, resourceVersion=start) as stream:
+        assert stream.take(2500) == [("ADDED", f"m{number:04}") for number in range(2500)]
+        server.create(config_map("z"))
+        assert stream.take(1) == [("ADDED", "z")]
+
+
 def test_every_change_reaches_every_watch_in_order(server: APIServer, api: Http) -> None:
     start = server.resource_version
     with (

@@ -5,12 +5,13 @@ The store sees a list iff all its pages were read; the resourceVersion to watch 
 
 from __future__ import annotations
 
-from kubeinformer.errors import APIStatusError, DecodeError
+from kubeinformer.errors import APIStatusError, DecodeError, TransportError
 from kubeinformer.transport.base import Response
 
 from .api_status import is_expired, is_too_large_resource_version
 from .reflector_session import Session
 from .reflector_source import ListMeta, ListReader
+from .reflector_state import Phase
 
 
 def list_and_replace(session: Session) -> None:
@@ -62,6 +63,16 @@ def _list(session: Session, version: str, limit: int) -> None:
     session.state.resource_version_unavailable = False  # before the commit, as §93 has it
     relist.commit(list_version)
     session.state.replaced(list_version, "LIST", objects)
+
+
+def current_version(session: Session) -> str:
+    """Ask the server for its version now, by a consistent LIST of one object; "" when it does not say."""
+    try:
+        response = session.get_page("", 1, "", phase=Phase.CONNECTING)
+        page = session.source.begin_relist().page(chunked=response.chunked)
+        return _read_page(session, response, page).resource_version
+    except (APIStatusError, TransportError, DecodeError):
+        return ""
 
 
 def _read_page(session: Session, response: Response, reader: ListReader) -> ListMeta:

@@ -103,24 +103,25 @@ class Session:
         if self._stop.is_set():
             raise StoppedError
 
-    def get_page(self, resource_version: str, limit: int, continue_: str) -> Response:
-        """Send the request for one page of a LIST.
+    def get_page(self, resource_version: str, limit: int, continue_: str, *, phase: Phase = Phase.LISTING) -> Response:
+        """Send the request for one page of a LIST; `phase` is what begins with its answer.
 
         A limit from the user's tweak replaces `limit`, unless that is 0: a page of a list at a given version would be
         read at exactly that version, which may be gone (statement 6 of the API server, §89).
         """
-        options = self._list_options()
+        options = self._begin_request(Phase.LISTING)
         options.limit = (options.limit or limit) if limit else 0
         options.resource_version = resource_version
         options.resource_version_match = ""
         options.continue_ = continue_
         options.watch = options.allow_watch_bookmarks = False
         options.send_initial_events = options.timeout_seconds = None
-        return self._get(options, Phase.LISTING)
+        return self._get(options, phase)
 
     def open_stream(self, resource_version: str, *, initial_events: bool) -> Stream:
         """Send the request for a watch: from a version on, or (a watch-list, §98) beginning with the present state."""
-        options = self._list_options()
+        then = Phase.LISTING if initial_events else Phase.WATCHING
+        options = self._begin_request(then)
         options.limit = 0
         options.continue_ = ""
         options.watch = options.allow_watch_bookmarks = True
@@ -130,7 +131,7 @@ class Session:
         if options.timeout_seconds is None:
             options.timeout_seconds = max(1, int(self.timing.min_watch_timeout * (1 + self._random())))
         timeout = options.timeout_seconds
-        response = self._get(options, Phase.LISTING if initial_events else Phase.WATCHING)
+        response = self._get(options, then)
         make_reader = self.source.watch_list_reader if initial_events else self.source.watch_reader
         try:
             reader = make_reader(chunked=response.chunked)
@@ -140,11 +141,16 @@ class Session:
         opened = self.clock.monotonic()
         return Stream(response, reader, opened, timeout, opened + timeout + self.timing.watch_grace)
 
-    def _get(self, options: ListOptions, then: Phase) -> Response:
-        query = options.to_query()
+    def _begin_request(self, then: Phase) -> ListOptions:
+        """Enter the phase of a request and ask for its options; the user's tweak may take its time."""
         self.check_stopped()
         if not (then is Phase.LISTING and self.state.phase is Phase.LISTING):  # the next page of a list changes nothing
             self.state.enter(Phase.CONNECTING)
+        return self._list_options()
+
+    def _get(self, options: ListOptions, then: Phase) -> Response:
+        query = options.to_query()
+        self.check_stopped()
         try:
             response = self.transport.request(
                 self._path,

@@ -47,7 +47,8 @@ class SharedIndexInformer(Generic[T]):
     readable but does not start again (client-go §156).
 
     Attributes:
-        name: unique within its factory: the resource, and its scope when that is not the factory's.
+        name: unique within its factory: the resource, and its scope when that is not the factory's; of a second
+            version of a resource that is watched in another already, also the version.
         resource: what it watches.
     """
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from kubeinformer.errors import APIStatusError, DecodeError, TransportError
 
 from .api_status import event_error, is_expired
+from .paged_list import current_version
 from .reflector_session import Session, Stream
 from .reflector_source import WatchReader
 from .reflector_state import Phase, describe, logger
 
 VERY_SHORT = 1.0
+"""Seconds (client-go §113); for a watch that was asked for less than twice that, half of what was asked for."""
 
 
 def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | None]:
@@ -23,6 +25,10 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
     whether it ended cleanly, broke off or was silent past its deadline (§124). A request that reaches nobody, or is
     answered with 429, is tried again after a wait, without a list (§115; client-go lists after failures to connect
     other than "refused", here none of them needs it: the server says 410 if too much time has passed).
+
+    A watch that was silent from beginning to end may be one from a version that the server, restored from a backup, has
+    not reached: it gets no error, and misses what happens meanwhile. So the server is asked for its version before the
+    next one. Where bookmarks come, no healthy watch is silent for long.
 
     Args:
         session: what to work with.
@@ -46,16 +52,16 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
                 continue
             session.state.count("watches")
             session.state.succeeded()
-        started = session.clock.monotonic()
-        before = _accepted(stream.reader)
+        accepted_before = _accepted(stream.reader)
         try:
             ending = follow(session, stream)
         except VersionWentBackError as suspicion:
-            logger.warning("%s: %s; listing again to make sure", session.state.name, suspicion)
-            session.state.resource_version_unavailable = True
-            return "version_went_back", None
-        lasted = session.clock.monotonic() - started
-        accepted = _accepted(stream.reader) - before
+            return _list_to_make_sure(session, suspicion)
+        # Of the whole stream: what is left of a watch-list after a slow first list may be short and yet healthy.
+        lasted = session.clock.monotonic() - stream.opened
+        short_of = min(VERY_SHORT, stream.timeout_seconds / 2)
+        accepted = _accepted(stream.reader) - accepted_before
+        silent = _accepted(stream.reader) == 0
         stream = None
         if isinstance(ending, APIStatusError):
             if is_expired(ending):
@@ -65,17 +71,30 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
                 session.back_off(ending)
                 continue
             return "watch_error", ending
-        if accepted == 0 and lasted < VERY_SHORT:
+        if accepted == 0 and lasted < short_of:
             short = TransportError(f"a watch ended after {lasted:.1f} s without an event")
             short.__cause__ = ending
             return "very_short_watch", short
+        if silent and lasted >= VERY_SHORT:
+            before, now = session.state.resource_version, current_version(session)
+            if _went_back(before, now):
+                return _list_to_make_sure(session, VersionWentBackError(before, now))
         logger.debug(
             "%s: the watch ended after %.0f s (%s), opening the next", session.state.name, lasted, ending or "EOF"
         )
 
 
 class VersionWentBackError(Exception):
-    """A bookmark has a lower resourceVersion than what came before it."""
+    """A bookmark or a list has a lower resourceVersion than what came before it."""
+
+    def __init__(self, before: str, now: str) -> None:
+        super().__init__(f"resourceVersion went from {before} back to {now}")
+
+
+def _list_to_make_sure(session: Session, suspicion: VersionWentBackError) -> tuple[str, None]:
+    logger.warning("%s: %s; listing again to make sure", session.state.name, suspicion)
+    session.state.resource_version_unavailable = True
+    return "version_went_back", None
 
 
 def follow(session: Session, stream: Stream) -> APIStatusError | TransportError | None:
@@ -104,7 +123,7 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
             finally:
                 state.resource_version = reader.resource_version or before
             if reader.bookmarks > bookmarks and _went_back(before, state.resource_version):
-                raise VersionWentBackError(f"resourceVersion went from {before} back to {state.resource_version}")
+                raise VersionWentBackError(before, state.resource_version)
         if reader.error is not None:
             return event_error(f"{state.name}: ERROR event", reader.error)
         complete = True

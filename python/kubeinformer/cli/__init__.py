@@ -61,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "demo":
-        from kubeinformer.cli import demo
+        from kubeinformer.cli.demo import run as run_demo
 
-        return demo.run(pods=options.pods, seconds=options.seconds, rate=options.rate)
-    from kubeinformer.cli import watch
+        return run_demo(pods=options.pods, seconds=options.seconds, rate=options.rate)
+    from kubeinformer.cli.watch import run as run_watch
 
-    return watch.run(options)
+    return run_watch(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -94,7 +94,7 @@ class Supervisor:
             self._synced = True
             if len(self._informer.indexer()) == 0:
                 lines.append(f"no {' and no '.join(source.scope for source in self._sources)} yet; watching")
-        for line in lines:
+        for line in dict.fromkeys(lines):
             print(f"kubeinformer: {line}", file=sys.stderr, flush=True)
 
 
@@ -152,13 +152,13 @@ class _Source:
                 return []
             self.hopeless = line
             return self._once(line)
-        return self._once(f"{line}; trying again")
+        # An outage has many faces (reset, refused, timed out); the first one is enough.
+        return self._once(f"{line}; trying again", trouble="outage" if isinstance(error, TransportError) else line)
 
-    def _once(self, line: str) -> list[str]:
-        if self._said == line:
-            return []
-        self._said = line
-        return [line]
+    def _once(self, line: str, trouble: str = "") -> list[str]:
+        """The line, unless it, or another one of the same trouble, was the last one."""
+        said, self._said = self._said, trouble or line
+        return [line] if said != self._said else []
 
     def _explain(self, error: Exception) -> str:
         if isinstance(error, APIStatusError):

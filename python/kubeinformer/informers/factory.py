@@ -172,7 +172,7 @@ class SharedInformerFactory(Groups):
                 resource,
                 namespaces=scope.namespaces,
                 list_options=lambda: self._list_options(scope),
-                name=resource.group_resource + scope.suffix(default),
+                name=self._name(resource, scope.suffix(default)),
                 options=self._options,
             )
             informer = SharedIndexInformer(
@@ -183,6 +183,13 @@ class SharedInformerFactory(Groups):
         if running:
             self.start()
         return informer
+
+    def _name(self, resource: Resource, suffix: str) -> str:
+        """`plural.group` and the scope; `plural.version.group` when an informer of another version has that name."""
+        name = resource.group_resource + suffix
+        if any(name == informer.name for informer in self._informers.values()):
+            name = f"{resource.plural}.{resource.version}.{resource.group}".rstrip(".") + suffix
+        return name
 
     def _list_options(self, scope: _Scope) -> ListOptions:
         options = ListOptions()

@@ -93,6 +93,8 @@ class Watch:
         self._cursor = 0
         self._ended = False
         self._paused = False
+        # The last send of a watch with a limited backlog had to wait for its client.
+        self._slow = False
         self._reset: int | None = None
         self._injected: list[bytes] = []
 
@@ -199,18 +201,17 @@ class Watch:
         """Send everything past the cursor. Returns whether the watch goes on."""
         size = BATCH_EVENTS if self._shape.backlog is None else min(BATCH_EVENTS, self._shape.backlog)
         loop = asyncio.get_running_loop()
-        slow = False
         while True:
             with self._store.lock:
                 events = self._collection.after(self._cursor)
                 revision = self._store.revision
                 closed = self._collection.closed
-            if events is None or (slow and self._shape.backlog is not None and len(events) > self._shape.backlog):
+            if events is None or (self._slow and len(events) > size):
                 return False
             if events:
                 before = loop.time()
                 await self._body.send(self._lines(events[:size]))
-                slow = loop.time() - before > SLOW_CLIENT_SECONDS
+                self._slow = self._shape.backlog is not None and loop.time() - before > SLOW_CLIENT_SECONDS
                 self._cursor = max(self._cursor, events[:size][-1].revision)
             if len(events) <= size:
                 # A watch from a future revision keeps its cursor: what comes up to there is not for it.

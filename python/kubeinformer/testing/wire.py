@@ -20,6 +20,7 @@ from kubeinformer.testing.effects import Shape
 
 BLOCK_BYTES = 256 * 1024
 GZIP_LEVEL = 1
+SLOW_CLIENT_SEND_BUFFER = 64 * 1024
 _GZIP_WINDOW = 31
 
 
@@ -74,6 +75,10 @@ class Body:
 
     async def start(self) -> None:
         """Send the head. Raises ConnectionError when the client is gone, as all methods do."""
+        if self._shape.backlog is not None and self._request.transport is not None:
+            # The kernel may hold tens of megabytes for a client that does not read, and who is slow would not show.
+            sock = self._request.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SLOW_CLIENT_SEND_BUFFER)
         await self._response.prepare(self._request)
 
     async def send(self, pieces: Iterable[bytes]) -> None:

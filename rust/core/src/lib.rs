@@ -4,7 +4,7 @@
 //! between queue and listeners. Nothing below calls up.
 
 pub mod error;
-mod hashing;
+pub mod hashing;
 mod index;
 pub mod index_func;
 pub mod informer;

@@ -15,6 +15,7 @@ pub use meta::{resource_version_of, scan_bookmark, Bookmark};
 pub use view::ObjectView;
 
 use crate::error::ScanError;
+use crate::hashing::hash;
 use build::Spans;
 use spans::Span;
 use std::borrow::Cow;
@@ -46,6 +47,7 @@ pub struct Object {
     raw_len: u32,
     namespace_len: u32,
     key_len: u32,
+    key_hash: u64,
     spans: Spans,
 }
 
@@ -62,7 +64,9 @@ impl Object {
             text.capacity(),
             "the text of an object is allocated once"
         );
+        let key = &text[raw_len as usize..(raw_len + key_len) as usize];
         Self {
+            key_hash: hash(key),
             text: text.into_boxed_str(),
             raw_len,
             namespace_len,
@@ -99,6 +103,11 @@ impl Object {
     #[inline]
     pub fn key(&self) -> &str {
         &self.text()[self.raw_len as usize..(self.raw_len + self.key_len) as usize]
+    }
+
+    /// The hash of the key, worked out once.
+    pub fn key_hash(&self) -> u64 {
+        self.key_hash
     }
 
     /// `metadata.namespace`, "" for a cluster-scoped object.

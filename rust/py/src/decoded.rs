@@ -26,7 +26,12 @@ struct Generations {
 
 impl Generations {
     /// What this pushes out is for the caller to drop, without the lock.
-    fn keep(&mut self, address: usize, entry: Entry, half: usize) -> (Option<Generation>, Option<Entry>) {
+    fn keep(
+        &mut self,
+        address: usize,
+        entry: Entry,
+        half: usize,
+    ) -> (Option<Generation>, Option<Entry>) {
         let retired = (self.young.len() >= half).then(|| {
             let full = std::mem::take(&mut self.young);
             std::mem::replace(&mut self.old, full)
@@ -43,10 +48,17 @@ pub struct DecodeCache {
 impl DecodeCache {
     /// Keeps between half of `capacity` and `capacity` decoded objects; 0 keeps none.
     pub fn new(capacity: usize) -> Self {
-        Self { generations: Mutex::default(), half: capacity.div_ceil(2) }
+        Self {
+            generations: Mutex::default(),
+            half: capacity.div_ceil(2),
+        }
     }
 
-    pub fn decode<'py>(&self, py: Python<'py>, object: &Arc<Object>) -> PyResult<Bound<'py, PyDict>> {
+    pub fn decode<'py>(
+        &self,
+        py: Python<'py>,
+        object: &Arc<Object>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         if self.half == 0 {
             return decode_object(py, object);
         }
@@ -87,19 +99,28 @@ fn decode_object<'py>(py: Python<'py>, object: &Object) -> PyResult<Bound<'py, P
 }
 
 /// Decodes the JSON that begins at byte `start` of the object with this key, which a `DecodeError` names.
-pub fn decode<'py>(py: Python<'py>, key: &str, json: &[u8], start: usize) -> PyResult<Bound<'py, PyAny>> {
+pub fn decode<'py>(
+    py: Python<'py>,
+    key: &str,
+    json: &[u8],
+    start: usize,
+) -> PyResult<Bound<'py, PyAny>> {
     loads(py, json).map_err(|cause| errors::decode(py, key, json, start, cause))
 }
 
 /// `orjson.loads`.
 pub fn loads<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    LOADS.import(py, "orjson", "loads")?.call1((PyBytes::new(py, json),))
+    LOADS
+        .import(py, "orjson", "loads")?
+        .call1((PyBytes::new(py, json),))
 }
 
 /// A copy of what JSON was decoded to, which takes a fifth of the time of `copy.deepcopy`.
 pub fn fresh_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let json = DUMPS.import(value.py(), "orjson", "dumps")?.call1((value,))?;
+    let json = DUMPS
+        .import(value.py(), "orjson", "dumps")?
+        .call1((value,))?;
     loads(value.py(), json.cast::<PyBytes>()?.as_bytes())
 }

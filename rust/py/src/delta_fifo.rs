@@ -26,7 +26,9 @@ impl DeltaFIFO {
         transformer: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self {
-            core: DeltaFifo::new(DeltaFifoOptions { emit_delta_type_replaced }),
+            core: DeltaFifo::new(DeltaFifoOptions {
+                emit_delta_type_replaced,
+            }),
             around: Surroundings::new(py, key_function, known_objects, transformer)?,
         })
     }
@@ -70,7 +72,12 @@ impl DeltaFIFO {
     }
 
     #[pyo3(signature = (list, resource_version=""))]
-    fn replace(&self, py: Python<'_>, list: Vec<Bound<'_, PyAny>>, resource_version: &str) -> PyResult<()> {
+    fn replace(
+        &self,
+        py: Python<'_>,
+        list: Vec<Bound<'_, PyAny>>,
+        resource_version: &str,
+    ) -> PyResult<()> {
         let _ = resource_version;
         let list = self.around.objects(&list)?;
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
@@ -120,7 +127,10 @@ impl DeltaFIFO {
             |slice| self.core.pop_batch(max_items.max(1), slice),
             |items| {
                 let initial = items.iter().any(|item| item.initial);
-                let popped = items.iter().map(|item| deltas(py, &item.deltas)).collect::<PyResult<Vec<_>>>()?;
+                let popped = items
+                    .iter()
+                    .map(|item| deltas(py, &item.deltas))
+                    .collect::<PyResult<Vec<_>>>()?;
                 let popped = PyList::new(py, popped)?;
                 process.call1((&popped, initial))?;
                 Ok(popped.into_any())

@@ -9,7 +9,11 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-fn class<'py>(py: Python<'py>, cell: &PyOnceLock<Py<PyType>>, name: &str) -> PyResult<Bound<'py, PyType>> {
+fn class<'py>(
+    py: Python<'py>,
+    cell: &PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<Bound<'py, PyType>> {
     cell.import(py, "kubeinformer.errors", name).cloned()
 }
 
@@ -43,7 +47,12 @@ pub fn forked() -> PyErr {
 }
 
 pub fn closed(what: &'static str) -> PyErr {
-    raise(|py| Ok(PyErr::from_type(closed_error(py)?, format!("{what} is closed"))))
+    raise(|py| {
+        Ok(PyErr::from_type(
+            closed_error(py)?,
+            format!("{what} is closed"),
+        ))
+    })
 }
 
 pub fn scan(error: &ScanError) -> PyErr {
@@ -57,11 +66,18 @@ pub fn scan(error: &ScanError) -> PyErr {
 /// counts characters; what is no error of the JSON stays as it is.
 pub fn decode(py: Python<'_>, key: &str, json: &[u8], start: usize, cause: PyErr) -> PyErr {
     let value = cause.value(py);
-    let (Ok(what), Ok(character)) = (value.getattr("msg"), value.getattr("pos").and_then(|pos| pos.extract())) else {
+    let (Ok(what), Ok(character)) = (
+        value.getattr("msg"),
+        value.getattr("pos").and_then(|pos| pos.extract()),
+    ) else {
         return cause;
     };
     let text = std::str::from_utf8(json).unwrap_or_default();
-    let offset = start + text.char_indices().nth(character).map_or(text.len(), |(byte, _)| byte);
+    let offset = start
+        + text
+            .char_indices()
+            .nth(character)
+            .map_or(text.len(), |(byte, _)| byte);
     let made = (format!("{key}: {what} at byte {offset}"), key, offset).into_pyobject(py);
     match made.and_then(|arguments| decode_from(py, &arguments)) {
         Ok(error) => {
@@ -78,10 +94,15 @@ fn decode_from(py: Python<'_>, arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr
 
 pub fn store(error: &StoreError) -> PyErr {
     match error {
-        StoreError::NoIndex(_) => {
-            raise(|py| Ok(PyErr::from_type(index_not_found_error(py)?, error.to_string())))
+        StoreError::NoIndex(_) => raise(|py| {
+            Ok(PyErr::from_type(
+                index_not_found_error(py)?,
+                error.to_string(),
+            ))
+        }),
+        StoreError::IndexExists(_) | StoreError::TooManyIndices => {
+            PyValueError::new_err(error.to_string())
         }
-        StoreError::IndexExists(_) | StoreError::TooManyIndices => PyValueError::new_err(error.to_string()),
         StoreError::Stale => PyRuntimeError::new_err(error.to_string()),
     }
 }
@@ -92,7 +113,11 @@ pub fn object_key(py: Python<'_>, object: &Bound<'_, PyAny>, cause: PyErr) -> Py
     if object_key_error(py).is_ok_and(|class| cause.is_instance(py, &class)) {
         return cause;
     }
-    let message = format!("couldn't create key for object of type {}: {}", type_name(object), cause.value(py));
+    let message = format!(
+        "couldn't create key for object of type {}: {}",
+        type_name(object),
+        cause.value(py)
+    );
     let made = object_key_error(py).and_then(|class| {
         let keywords = PyDict::new(py);
         keywords.set_item("obj", object)?;
@@ -110,7 +135,10 @@ pub fn object_key(py: Python<'_>, object: &Bound<'_, PyAny>, cause: PyErr) -> Py
 
 /// Some changes of a transaction have no key; the others, at these places, are done (client-go §25).
 pub fn transaction(py: Python<'_>, successful: Vec<usize>, failures: Vec<PyErr>) -> PyErr {
-    let failures: Vec<_> = failures.into_iter().map(|failure| failure.into_value(py)).collect();
+    let failures: Vec<_> = failures
+        .into_iter()
+        .map(|failure| failure.into_value(py))
+        .collect();
     match transaction_error(py).and_then(|class| class.call1((successful, failures))) {
         Ok(value) => PyErr::from_value(value),
         Err(failure) => failure,
@@ -118,5 +146,8 @@ pub fn transaction(py: Python<'_>, successful: Vec<usize>, failures: Vec<PyErr>)
 }
 
 pub fn type_name(object: &Bound<'_, PyAny>) -> String {
-    object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
+    object
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string())
 }

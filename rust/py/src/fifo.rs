@@ -30,7 +30,10 @@ pub struct Surroundings {
 /// An object on its way into a queue.
 pub enum Incoming {
     Object(Arc<Item>),
-    Tombstone { key: Arc<str>, object: Option<Arc<Item>> },
+    Tombstone {
+        key: Arc<str>,
+        object: Option<Arc<Item>>,
+    },
 }
 
 impl From<Incoming> for DeltaObject<Item> {
@@ -44,7 +47,11 @@ impl From<Incoming> for DeltaObject<Item> {
 
 fn tombstone_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "kubeinformer.cache.tombstone", "DeletedFinalStateUnknown")
+    CLASS.import(
+        py,
+        "kubeinformer.cache.tombstone",
+        "DeletedFinalStateUnknown",
+    )
 }
 
 impl Surroundings {
@@ -56,7 +63,9 @@ impl Surroundings {
     ) -> PyResult<Self> {
         if let Some(known) = &known_objects {
             if !known.hasattr("list_keys")? || !known.hasattr("get_by_key")? {
-                return Err(PyTypeError::new_err("known_objects must have list_keys and get_by_key, as an Indexer has"));
+                return Err(PyTypeError::new_err(
+                    "known_objects must have list_keys and get_by_key, as an Indexer has",
+                ));
             }
         }
         Ok(Self {
@@ -79,7 +88,9 @@ impl Surroundings {
     /// The transformed object under its key (client-go §46).
     pub fn object(&self, object: &Bound<'_, PyAny>) -> PyResult<Arc<Item>> {
         match &self.transformer {
-            Some(transformer) => self.key_function.item(&transformer.bind(object.py()).call1((object,))?),
+            Some(transformer) => self
+                .key_function
+                .item(&transformer.bind(object.py()).call1((object,))?),
             None => self.key_function.item(object),
         }
     }
@@ -96,16 +107,24 @@ impl Surroundings {
         let key: String = object.getattr("key")?.extract()?;
         let last = object.getattr("obj")?;
         let last = (!last.is_none()).then(|| Item::new(&key, &last));
-        Ok(Incoming::Tombstone { key: key.into(), object: last })
+        Ok(Incoming::Tombstone {
+            key: key.into(),
+            object: last,
+        })
     }
 
     /// The known objects as they are now; one whose look-up fails has no object (client-go §4).
     pub fn known(&self, py: Python<'_>) -> PyResult<Known<Item>> {
-        let Some(known) = &self.known_objects else { return Ok(Vec::new()) };
+        let Some(known) = &self.known_objects else {
+            return Ok(Vec::new());
+        };
         let known = known.bind(py);
         let keys: Vec<String> = known.call_method0("list_keys")?.extract()?;
         let entries = keys.into_iter().map(|key| {
-            let object = known.call_method1("get_by_key", (&key,)).ok().filter(|object| !object.is_none());
+            let object = known
+                .call_method1("get_by_key", (&key,))
+                .ok()
+                .filter(|object| !object.is_none());
             let item = object.map(|object| Item::new(&key, &object));
             (key.into(), item)
         });
@@ -114,8 +133,13 @@ impl Surroundings {
 
     /// Whether a key is known; one whose look-up fails counts as known (client-go §35).
     pub fn knows(&self, py: Python<'_>, key: &str) -> bool {
-        let Some(known) = &self.known_objects else { return false };
-        known.bind(py).call_method1("get_by_key", (key,)).map_or(true, |object| !object.is_none())
+        let Some(known) = &self.known_objects else {
+            return false;
+        };
+        known
+            .bind(py)
+            .call_method1("get_by_key", (key,))
+            .map_or(true, |object| !object.is_none())
     }
 
     /// Waits for the end of processing, which the thread that processes cannot do.
@@ -152,7 +176,9 @@ impl Surroundings {
         self.birth.check()?;
         let me = Some(thread::current().id());
         if *self.consumer.lock() == me {
-            return Err(PyRuntimeError::new_err("popped from the queue's own process function"));
+            return Err(PyRuntimeError::new_err(
+                "popped from the queue's own process function",
+            ));
         }
         let timeout = wait::timeout("timeout", timeout)?;
         let popped = wait::wait(py, timeout, |slice| match pop(slice) {
@@ -162,7 +188,11 @@ impl Surroundings {
         let popped = match popped {
             Some(Ok(popped)) => popped,
             Some(Err(_)) => return Err(errors::closed("the queue")),
-            None => return Err(PyTimeoutError::new_err("nothing came into the queue in time")),
+            None => {
+                return Err(PyTimeoutError::new_err(
+                    "nothing came into the queue in time",
+                ))
+            }
         };
         *self.consumer.lock() = me;
         let result = process(popped);
@@ -196,11 +226,13 @@ pub fn delta<'py>(py: Python<'py>, delta: &Delta<Item>) -> PyResult<Bound<'py, P
         }
         DeltaObject::Replacement(list) => {
             let objects = PyList::new(py, list.objects.iter().map(|item| item.object(py)))?;
-            infos()?.getattr("ReplacedAllInfo")?.call1((&list.resource_version, objects))?
+            infos()?
+                .getattr("ReplacedAllInfo")?
+                .call1((&list.resource_version, objects))?
         }
-        DeltaObject::Bookmark { resource_version } => {
-            infos()?.getattr("BookmarkInfo")?.call1((&**resource_version,))?
-        }
+        DeltaObject::Bookmark { resource_version } => infos()?
+            .getattr("BookmarkInfo")?
+            .call1((&**resource_version,))?,
         DeltaObject::None => infos()?.getattr("SyncAllInfo")?.call0()?,
     };
     (type_name(delta.kind), object).into_pyobject(py)
@@ -210,11 +242,19 @@ pub fn deltas<'a, 'py>(
     py: Python<'py>,
     all: impl IntoIterator<Item = &'a Delta<Item>>,
 ) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, all.into_iter().map(|one| delta(py, one)).collect::<PyResult<Vec<_>>>()?)
+    PyList::new(
+        py,
+        all.into_iter()
+            .map(|one| delta(py, one))
+            .collect::<PyResult<Vec<_>>>()?,
+    )
 }
 
 /// (type, object) pairs as deltas of events.
-pub fn events(surroundings: &Surroundings, pairs: &[(String, Bound<'_, PyAny>)]) -> PyResult<Vec<Delta<Item>>> {
+pub fn events(
+    surroundings: &Surroundings,
+    pairs: &[(String, Bound<'_, PyAny>)],
+) -> PyResult<Vec<Delta<Item>>> {
     let made = pairs.iter().map(|(kind, object)| match kind.as_str() {
         "Added" => Ok(Delta::added(SOURCE, surroundings.object(object)?)),
         "Updated" => Ok(Delta::updated(SOURCE, surroundings.object(object)?)),

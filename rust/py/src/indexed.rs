@@ -13,7 +13,7 @@ use kubeinformer_core::write_batch::{Key, WriteBatch};
 use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyMapping, PyString};
 
 use crate::errors;
 use crate::fork::Birth;
@@ -39,7 +39,7 @@ pub struct Indexed {
 }
 
 impl Indexed {
-    pub fn new(indexers: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    pub fn new(indexers: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
         let own = Self {
             store: Store::new(),
             functions: RwLock::default(),
@@ -53,7 +53,11 @@ impl Indexed {
     }
 
     /// Reads without letting go of the interpreter, unless a write is under way (invariant 2).
-    pub fn read<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_, Item>) -> R + Sync) -> PyResult<R> {
+    pub fn read<R: Send>(
+        &self,
+        py: Python<'_>,
+        with: impl Fn(&View<'_, Item>) -> R + Sync,
+    ) -> PyResult<R> {
         self.birth.check()?;
         if let Some(view) = self.store.try_read() {
             return Ok(with(&view));
@@ -62,7 +66,11 @@ impl Indexed {
     }
 
     /// The same for what may touch many objects.
-    pub fn scan<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_, Item>) -> R + Sync) -> PyResult<R> {
+    pub fn scan<R: Send>(
+        &self,
+        py: Python<'_>,
+        with: impl Fn(&View<'_, Item>) -> R + Sync,
+    ) -> PyResult<R> {
         self.birth.check()?;
         Ok(py.detach(|| with(&self.store.read())))
     }
@@ -94,7 +102,8 @@ impl Indexed {
                 if replace {
                     self.store.replace(&batch, generation, resource_version)
                 } else {
-                    self.store.apply(&batch, generation, resource_version)
+                    let applied = self.store.apply(&batch, generation, resource_version);
+                    applied.map(drop)
                 }
             };
             match py.detach(apply) {
@@ -121,7 +130,9 @@ impl Indexed {
                     item.note(name, None);
                     values.push((number as u16, of_index));
                 }
-                Err(failure) if failure.is_instance_of::<PyException>(py) => self.failed(py, name, item, &failure)?,
+                Err(failure) if failure.is_instance_of::<PyException>(py) => {
+                    self.failed(py, name, item, &failure)?
+                }
                 Err(interrupt) => return Err(interrupt),
             }
         }
@@ -136,24 +147,39 @@ impl Indexed {
     }
 
     /// Keeps what an index function raised; logs it unless it did so on the stored version of the object.
-    fn failed(&self, py: Python<'_>, index: &Arc<str>, item: &Item, failure: &PyErr) -> PyResult<()> {
+    fn failed(
+        &self,
+        py: Python<'_>,
+        index: &Arc<str>,
+        item: &Arc<Item>,
+        failure: &PyErr,
+    ) -> PyResult<()> {
         let known = item.note(index, Some(failure.value(py).clone().into_any().unbind()));
-        let key = item.key();
-        if !known && !self.read(py, |view| view.get(key).is_some_and(|stored| stored.has_failed(index)))? {
-            report_index_failure(py, index, key, failure);
+        let failed_before =
+            |stored: &Arc<Item>| !Arc::ptr_eq(stored, item) && stored.has_failed(index);
+        if !known && !self.read(py, |view| view.get(item.key()).is_some_and(failed_before))? {
+            report_index_failure(py, index, item.key(), failure);
         }
         Ok(())
     }
 
     /// Index -> key -> exception, of the objects in the store.
     pub fn index_errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let failed: Vec<Arc<Item>> =
-            self.scan(py, |view| view.objects().filter(|item| item.has_failures()).cloned().collect())?;
+        let failed: Vec<Arc<Item>> = self.scan(py, |view| {
+            view.objects()
+                .filter(|item| item.has_failures())
+                .cloned()
+                .collect()
+        })?;
         let errors = PyDict::new(py);
         for (index, _) in self.functions().1.iter() {
             let of_index = PyDict::new(py);
             for item in &failed {
-                if let Some((_, failure)) = item.failures(py).into_iter().find(|(name, _)| name == index) {
+                if let Some((_, failure)) = item
+                    .failures(py)
+                    .into_iter()
+                    .find(|(name, _)| name == index)
+                {
                     of_index.set_item(item.key(), failure)?;
                 }
             }
@@ -165,16 +191,22 @@ impl Indexed {
     }
 
     /// client-go §21: none is added when one exists; objects that are there are indexed before this returns.
-    pub fn add_indexers(&self, indexers: &Bound<'_, PyDict>) -> PyResult<()> {
+    pub fn add_indexers(&self, indexers: &Bound<'_, PyMapping>) -> PyResult<()> {
         self.birth.check()?;
         let py = indexers.py();
         let new = checked_functions(indexers)?;
         let names: Vec<&str> = new.iter().map(|(name, _)| &**name).collect();
         let Some(_one_at_a_time) = self.adding.try_lock() else {
-            return Err(PyRuntimeError::new_err("add_indexers is already running in another thread or in a callback"));
+            return Err(PyRuntimeError::new_err(
+                "add_indexers is already running in another thread or in a callback",
+            ));
         };
         let old = self.functions().1;
-        let all = old.iter().chain(&new).map(|(name, function)| (Arc::clone(name), function.clone_ref(py))).collect();
+        let all = old
+            .iter()
+            .chain(&new)
+            .map(|(name, function)| (Arc::clone(name), function.clone_ref(py)))
+            .collect();
         let pending = py.detach(|| {
             let pending = self.store.begin_add_indices(&names)?;
             self.set_functions(Arc::new(all));
@@ -182,7 +214,10 @@ impl Indexed {
         });
         let pending = pending.map_err(|error: StoreError| errors::store(&error))?;
         let mut values = WriteBatch::default();
-        if let Err(interrupt) = pending.objects().try_for_each(|item| self.put(py, &mut values, item, &new)) {
+        if let Err(interrupt) = pending
+            .objects()
+            .try_for_each(|item| self.put(py, &mut values, item, &new))
+        {
             py.detach(|| {
                 self.store.abort_add_indices(&pending);
                 self.set_functions(old);
@@ -213,7 +248,12 @@ impl Indexed {
 
     /// The objects that share a value of the index with `object`, which need not be in the store (client-go §20). What
     /// the index function raises is raised (§17).
-    pub fn index<'py>(&self, py: Python<'py>, name: &str, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    pub fn index<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
         self.birth.check()?;
         let functions = self.functions().1;
         let Some((_, function)) = functions.iter().find(|(known, _)| &**known == name) else {
@@ -234,14 +274,24 @@ impl Indexed {
         objects(py, found)
     }
 
-    pub fn by_index<'py>(&self, py: Python<'py>, name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
-        let found = self.read(py, |view| Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>()))?;
+    pub fn by_index<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        value: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let found = self.read(py, |view| {
+            Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())
+        })?;
         objects(py, found)
     }
 
     pub fn index_keys(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<String>> {
         let keys = self.read(py, |view| {
-            let mut keys: Vec<String> = view.by_index(name, value)?.map(|item| item.key().to_owned()).collect();
+            let mut keys: Vec<String> = view
+                .by_index(name, value)?
+                .map(|item| item.key().to_owned())
+                .collect();
             keys.sort_unstable();
             Ok(keys)
         })?;
@@ -267,7 +317,9 @@ impl Indexed {
     }
 
     pub fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.scan(py, |view| view.objects().map(|item| item.key().to_owned()).collect())
+        self.scan(py, |view| {
+            view.objects().map(|item| item.key().to_owned()).collect()
+        })
     }
 
     pub fn len(&self, py: Python<'_>) -> PyResult<usize> {
@@ -289,7 +341,10 @@ impl Indexed {
     }
 }
 
-fn objects(py: Python<'_>, found: Result<Vec<Arc<Item>>, StoreError>) -> PyResult<Bound<'_, PyList>> {
+fn objects(
+    py: Python<'_>,
+    found: Result<Vec<Arc<Item>>, StoreError>,
+) -> PyResult<Bound<'_, PyList>> {
     let found = found.map_err(|error| errors::store(&error))?;
     PyList::new(py, found.iter().map(|item| item.object(py)))
 }
@@ -301,18 +356,27 @@ fn index_values(function: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> PyRes
         return Ok(Vec::new());
     }
     if values.is_instance_of::<PyString>() {
-        return Err(PyTypeError::new_err("an index function must return a list of strings, not a string"));
+        return Err(PyTypeError::new_err(
+            "an index function must return a list of strings, not a string",
+        ));
     }
     values.try_iter()?.map(|value| value?.extract()).collect()
 }
 
-fn checked_functions(indexers: &Bound<'_, PyDict>) -> PyResult<Functions> {
-    let checked = indexers.iter().map(|(name, function)| {
+fn checked_functions(indexers: &Bound<'_, PyMapping>) -> PyResult<Functions> {
+    let items = indexers.items()?;
+    let checked = items.iter().map(|item| {
+        let (name, function): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
         let Ok(name) = name.extract::<String>() else {
-            return Err(PyTypeError::new_err(format!("indexers: {} is no name of an index", name.repr()?)));
+            return Err(PyTypeError::new_err(format!(
+                "indexers: {} is no name of an index",
+                name.repr()?
+            )));
         };
         if !function.is_callable() {
-            return Err(PyTypeError::new_err(format!("indexers[{name:?}] must be callable")));
+            return Err(PyTypeError::new_err(format!(
+                "indexers[{name:?}] must be callable"
+            )));
         }
         Ok((name.into(), function.unbind()))
     });
@@ -321,7 +385,10 @@ fn checked_functions(indexers: &Bound<'_, PyDict>) -> PyResult<Functions> {
 
 fn report_index_failure(py: Python<'_>, index: &str, key: &str, failure: &PyErr) {
     let logged = py.import("kubeinformer.cache.reports").and_then(|reports| {
-        reports.call_method1("index_function_failed", (index, key, failure.clone_ref(py).into_value(py)))
+        reports.call_method1(
+            "index_function_failed",
+            (index, key, failure.clone_ref(py).into_value(py)),
+        )
     });
     if let Err(error) = logged {
         error.write_unraisable(py, None);

@@ -41,8 +41,17 @@ pub struct InformerCore {
 }
 
 impl InformerCore {
-    fn handles<'py>(&self, py: Python<'py>, objects: &[Arc<Object>]) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, objects.iter().map(|object| KubeObject::new(Arc::clone(object), &self.origin)))
+    fn handles<'py>(
+        &self,
+        py: Python<'py>,
+        objects: &[Arc<Object>],
+    ) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(
+            py,
+            objects
+                .iter()
+                .map(|object| KubeObject::new(Arc::clone(object), &self.origin)),
+        )
     }
 
     /// Reads without letting go of the interpreter, unless a write is under way (invariant 2).
@@ -67,13 +76,16 @@ impl InformerCore {
         namespace: Option<&str>,
     ) -> PyResult<Vec<Arc<Object>>> {
         let selector = selector.map(|selector| &selector.core);
-        let matches = |object: &&Arc<Object>| selector.is_none_or(|selector| selector.matches(object));
+        let matches =
+            |object: &&Arc<Object>| selector.is_none_or(|selector| selector.matches(object));
         self.scan(py, |view| match namespace {
             None => view.objects().filter(matches).cloned().collect(),
             Some(namespace) => match view.by_index(NAMESPACE, namespace) {
                 Ok(objects) => objects.filter(matches).cloned().collect(),
                 Err(_) => {
-                    let objects = view.objects().filter(|object| object.namespace() == namespace);
+                    let objects = view
+                        .objects()
+                        .filter(|object| object.namespace() == namespace);
                     objects.filter(matches).cloned().collect()
                 }
             },
@@ -100,7 +112,10 @@ impl InformerCore {
         queue_bytes: Option<usize>,
         decode_cache: usize,
     ) -> Self {
-        let options = InformerOptions { recreate_as_update, notify_unchanged_on_relist };
+        let options = InformerOptions {
+            recreate_as_update,
+            notify_unchanged_on_relist,
+        };
         let default = ReadOptions::default();
         let read_options = ReadOptions {
             keep_managed_fields,
@@ -109,7 +124,10 @@ impl InformerCore {
         };
         Self {
             core: ObjectInformer::new(options, read_options),
-            origin: Arc::new(Origin { resource, cache: DecodeCache::new(decode_cache) }),
+            origin: Arc::new(Origin {
+                resource,
+                cache: DecodeCache::new(decode_cache),
+            }),
             adding: Mutex::new(false),
             birth: Birth::now(),
         }
@@ -145,10 +163,12 @@ impl InformerCore {
     fn wait_synced(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
-        let waited = wait::wait(py, timeout, |slice| match self.core.informer().queue().wait_synced(slice) {
-            Ok(()) => Some(true),
-            Err(WaitError::Closed) => Some(false),
-            Err(WaitError::TimedOut) => None,
+        let waited = wait::wait(py, timeout, |slice| {
+            match self.core.informer().queue().wait_synced(slice) {
+                Ok(()) => Some(true),
+                Err(WaitError::Closed) => Some(false),
+                Err(WaitError::TimedOut) => None,
+            }
         })?;
         Ok(waited.unwrap_or(false))
     }
@@ -164,16 +184,29 @@ impl InformerCore {
         match processed {
             Some(Processed::Pending(pending)) => {
                 let change = Mutex::new(Some(pending));
-                Ok(Some(Change { change, origin: Arc::clone(&self.origin), birth: self.birth }))
+                Ok(Some(Change {
+                    change,
+                    origin: Arc::clone(&self.origin),
+                    birth: self.birth,
+                }))
             }
             Some(Processed::Closed) => Err(errors::closed("the informer")),
             Some(Processed::TimedOut) | None => Ok(None),
         }
     }
 
-    fn commit(&self, py: Python<'_>, change: &Change, values: &Bound<'_, PyDict>) -> PyResult<bool> {
+    fn commit(
+        &self,
+        py: Python<'_>,
+        change: &Change,
+        values: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
         self.birth.check()?;
-        let pending = change.change.try_lock().and_then(|mut change| change.take()).ok_or_else(committed)?;
+        let pending = change
+            .change
+            .try_lock()
+            .and_then(|mut change| change.take())
+            .ok_or_else(committed)?;
         let values = match external_values(pending.indexers(), values) {
             Ok(values) => values,
             Err(error) => {
@@ -191,7 +224,11 @@ impl InformerCore {
     }
 
     /// `indexers`: name -> Index, or None for an index whose values the caller gives.
-    fn begin_add_indexers(&self, py: Python<'_>, indexers: &Bound<'_, PyDict>) -> PyResult<NewIndexers> {
+    fn begin_add_indexers(
+        &self,
+        py: Python<'_>,
+        indexers: &Bound<'_, PyDict>,
+    ) -> PyResult<NewIndexers> {
         self.birth.check()?;
         if self.core.informer().is_stopped() {
             return Err(errors::closed("the informer"));
@@ -210,7 +247,9 @@ impl InformerCore {
         {
             let mut adding = self.adding.lock();
             if *adding {
-                return Err(PyRuntimeError::new_err("add_indexers is already running in another thread"));
+                return Err(PyRuntimeError::new_err(
+                    "add_indexers is already running in another thread",
+                ));
             }
             *adding = true;
         }
@@ -218,7 +257,11 @@ impl InformerCore {
         match begun {
             Ok(pending) => {
                 let origin = Arc::clone(&self.origin);
-                Ok(NewIndexers { pending: Mutex::new(Some(pending)), origin, birth: self.birth })
+                Ok(NewIndexers {
+                    pending: Mutex::new(Some(pending)),
+                    origin,
+                    birth: self.birth,
+                })
             }
             Err(error) => {
                 *self.adding.lock() = false;
@@ -234,7 +277,11 @@ impl InformerCore {
         values: &Bound<'_, PyDict>,
     ) -> PyResult<()> {
         self.birth.check()?;
-        let pending = new.pending.try_lock().and_then(|mut pending| pending.take()).ok_or_else(committed)?;
+        let pending = new
+            .pending
+            .try_lock()
+            .and_then(|mut pending| pending.take())
+            .ok_or_else(committed)?;
         let values = external_values(pending.indexers(), values);
         let finished = py.detach(|| match values {
             Ok(values) => {
@@ -252,7 +299,11 @@ impl InformerCore {
 
     fn abort_add_indexers(&self, py: Python<'_>, new: &NewIndexers) -> PyResult<()> {
         self.birth.check()?;
-        let pending = new.pending.try_lock().and_then(|mut pending| pending.take()).ok_or_else(committed)?;
+        let pending = new
+            .pending
+            .try_lock()
+            .and_then(|mut pending| pending.take())
+            .ok_or_else(committed)?;
         py.detach(|| self.core.abort_add_indexers(&pending));
         *self.adding.lock() = false;
         Ok(())
@@ -267,8 +318,12 @@ impl InformerCore {
         backlog: Option<(usize, usize)>,
     ) -> PyResult<Option<Listener>> {
         self.birth.check()?;
-        let resync = wait::timeout("resync_period", resync_period)?.filter(|period| *period > Duration::ZERO);
-        let backlog = backlog.map_or(Backlog::GROW, |(notifications, bytes)| Backlog { notifications, bytes });
+        let resync = wait::timeout("resync_period", resync_period)?
+            .filter(|period| *period > Duration::ZERO);
+        let backlog = backlog.map_or(Backlog::GROW, |(notifications, bytes)| Backlog {
+            notifications,
+            bytes,
+        });
         let listener = py.detach(|| {
             let listener = self.core.informer().add_listener(backlog, resync);
             if resync.is_some() {
@@ -302,11 +357,18 @@ impl InformerCore {
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
         let objects = self.selected(py, None, None)?;
-        Ok(Snapshot { objects, origin: Arc::clone(&self.origin) })
+        Ok(Snapshot {
+            objects,
+            origin: Arc::clone(&self.origin),
+        })
     }
 
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.scan(py, |view| view.objects().map(|object| object.key().to_owned()).collect())
+        self.scan(py, |view| {
+            view.objects()
+                .map(|object| object.key().to_owned())
+                .collect()
+        })
     }
 
     #[pyo3(signature = (selector=None, namespace=None))]
@@ -347,7 +409,12 @@ impl InformerCore {
             (None, None) => self.selected(py, None, None)?,
             _ => return Err(PyTypeError::new_err("index and value go together")),
         };
-        let values = py.detach(|| found.iter().map(|object| compiled.extract(object)).collect::<Result<Vec<_>, _>>());
+        let values = py.detach(|| {
+            found
+                .iter()
+                .map(|object| compiled.extract(object))
+                .collect::<Result<Vec<_>, _>>()
+        });
         let values = values.map_err(|error| errors::scan(&error))?;
         let rows = found.iter().zip(&values).map(|(object, values)| {
             PyTuple::new(py, compiled.to_python(py, object.key(), values)?)
@@ -355,7 +422,12 @@ impl InformerCore {
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
-    fn by_index<'py>(&self, py: Python<'py>, name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
+    fn by_index<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        value: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
         let found = self.under(py, name, value)?;
         self.handles(py, &found)
     }
@@ -368,7 +440,8 @@ impl InformerCore {
     }
 
     fn count_by_index(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<usize> {
-        self.read(py, |view| view.count_by_index(name, value))?.map_err(|error| errors::store(&error))
+        self.read(py, |view| view.count_by_index(name, value))?
+            .map_err(|error| errors::store(&error))
     }
 
     /// client-go §18: an unknown index has no values.
@@ -380,7 +453,12 @@ impl InformerCore {
     }
 
     /// The index's values of any object; None when the index's function is Python's.
-    fn declared_values(&self, py: Python<'_>, name: &str, object: &KubeObject) -> PyResult<Option<Vec<String>>> {
+    fn declared_values(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        object: &KubeObject,
+    ) -> PyResult<Option<Vec<String>>> {
         self.birth.check()?;
         let values = py.detach(|| self.core.declared_values(name, object.object()));
         values.map_err(|error| errors::store(&error))
@@ -388,7 +466,8 @@ impl InformerCore {
 
     fn values_of(&self, py: Python<'_>, name: &str, key: &str) -> PyResult<Vec<String>> {
         let values = self.read(py, |view| {
-            view.values_of(name, key).map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
+            view.values_of(name, key)
+                .map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
         })?;
         values.map_err(|error| errors::store(&error))
     }
@@ -421,7 +500,9 @@ impl InformerCore {
 
 impl InformerCore {
     fn under(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<Arc<Object>>> {
-        let found = self.read(py, |view| Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>()))?;
+        let found = self.read(py, |view| {
+            Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())
+        })?;
         found.map_err(|error: StoreError| errors::store(&error))
     }
 }
@@ -434,7 +515,9 @@ fn committed() -> PyErr {
 fn external_values(indexers: &Indexers, values: &Bound<'_, PyDict>) -> PyResult<ExternalValues> {
     let of_index = |name: &str| match values.get_item(name)? {
         Some(of_index) => of_index.extract(),
-        None => Err(PyValueError::new_err(format!("values of the index {name:?} are missing"))),
+        None => Err(PyValueError::new_err(format!(
+            "values of the index {name:?} are missing"
+        ))),
     };
     indexers.external_names().map(of_index).collect()
 }
@@ -460,7 +543,10 @@ impl Change {
     /// The objects that are written, in the order in which `commit` wants values.
     fn objects(&self) -> PyResult<Vec<KubeObject>> {
         self.with(|change| {
-            change.objects().map(|object| KubeObject::new(Arc::clone(object), &self.origin)).collect()
+            change
+                .objects()
+                .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+                .collect()
         })
     }
 
@@ -471,7 +557,13 @@ impl Change {
 
     /// Names of the indices whose values `commit` wants; they change when `commit` gives False.
     fn index_names(&self) -> PyResult<Vec<String>> {
-        self.with(|change| change.indexers().external_names().map(str::to_owned).collect())
+        self.with(|change| {
+            change
+                .indexers()
+                .external_names()
+                .map(str::to_owned)
+                .collect()
+        })
     }
 }
 
@@ -490,7 +582,10 @@ impl NewIndexers {
         self.birth.check()?;
         let pending = self.pending.try_lock().ok_or_else(committed)?;
         let pending = pending.as_ref().ok_or_else(committed)?;
-        Ok(pending.objects().map(|object| KubeObject::new(Arc::clone(object), &self.origin)).collect())
+        Ok(pending
+            .objects()
+            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+            .collect())
     }
 }
 
@@ -506,7 +601,9 @@ impl Snapshot {
     /// The handles from place `start` up to `stop`.
     fn objects(&self, start: usize, stop: usize) -> Vec<KubeObject> {
         let objects = self.objects.iter().take(stop).skip(start);
-        objects.map(|object| KubeObject::new(Arc::clone(object), &self.origin)).collect()
+        objects
+            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+            .collect()
     }
 
     fn __len__(&self) -> usize {

@@ -23,7 +23,11 @@ pub struct Item {
 
 impl Item {
     pub fn new(key: &str, object: &Bound<'_, PyAny>) -> Arc<Self> {
-        Arc::new(Self { key: key.into(), object: object.clone().unbind(), failures: Mutex::default() })
+        Arc::new(Self {
+            key: key.into(),
+            object: object.clone().unbind(),
+            failures: Mutex::default(),
+        })
     }
 
     /// The very object that was put in (client-go §11).
@@ -42,7 +46,10 @@ impl Item {
     }
 
     pub fn has_failed(&self, index: &str) -> bool {
-        self.failures.lock().iter().any(|(name, _)| &**name == index)
+        self.failures
+            .lock()
+            .iter()
+            .any(|(name, _)| &**name == index)
     }
 
     pub fn has_failures(&self) -> bool {
@@ -51,7 +58,10 @@ impl Item {
 
     pub fn failures(&self, py: Python<'_>) -> Vec<Failure> {
         let failures = self.failures.lock();
-        failures.iter().map(|(name, failure)| (Arc::clone(name), failure.clone_ref(py))).collect()
+        failures
+            .iter()
+            .map(|(name, failure)| (Arc::clone(name), failure.clone_ref(py)))
+            .collect()
     }
 }
 
@@ -68,11 +78,16 @@ impl KeyFunction {
     pub fn new(py: Python<'_>, given: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let Some(function) = given else {
             let keys = py.import("kubeinformer.cache.keys")?;
-            return Ok(Self(keys.getattr("deletion_handling_meta_namespace_key_func")?.unbind()));
+            return Ok(Self(
+                keys.getattr("deletion_handling_meta_namespace_key_func")?
+                    .unbind(),
+            ));
         };
         if !function.is_callable() {
             let type_name = errors::type_name(&function);
-            return Err(PyTypeError::new_err(format!("key_func must be callable, not {type_name}")));
+            return Err(PyTypeError::new_err(format!(
+                "key_func must be callable, not {type_name}"
+            )));
         }
         Ok(Self(function.unbind()))
     }
@@ -80,7 +95,11 @@ impl KeyFunction {
     /// The object's key; an exception of the function becomes the cause of an `ObjectKeyError` (client-go §6).
     pub fn key(&self, object: &Bound<'_, PyAny>) -> PyResult<String> {
         let py = object.py();
-        let key = self.0.bind(py).call1((object,)).and_then(|key| key.extract::<String>());
+        let key = self
+            .0
+            .bind(py)
+            .call1((object,))
+            .and_then(|key| key.extract::<String>());
         key.map_err(|cause| {
             if cause.is_instance_of::<PyException>(py) {
                 errors::object_key(py, object, cause)
@@ -97,5 +116,9 @@ impl KeyFunction {
 
 pub fn tombstone_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "kubeinformer.cache.tombstone", "DeletedFinalStateUnknown")
+    CLASS.import(
+        py,
+        "kubeinformer.cache.tombstone",
+        "DeletedFinalStateUnknown",
+    )
 }

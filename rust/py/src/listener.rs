@@ -27,7 +27,11 @@ pub struct Listener {
 
 impl Listener {
     pub fn new(core: Arc<CoreListener<Object>>, origin: &Arc<Origin>) -> Self {
-        Self { core, origin: Arc::clone(origin), birth: Birth::now() }
+        Self {
+            core,
+            origin: Arc::clone(origin),
+            birth: Birth::now(),
+        }
     }
 
     fn to_python<'py>(
@@ -37,12 +41,16 @@ impl Listener {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let handle = |object| KubeObject::new(object, &self.origin);
         match notification {
-            Notification::Add { object, initial } => (ADD, handle(object), initial).into_pyobject(py),
+            Notification::Add { object, initial } => {
+                (ADD, handle(object), initial).into_pyobject(py)
+            }
             Notification::Update { old, new, .. } if Arc::ptr_eq(&old, &new) => {
                 let both = Bound::new(py, handle(new))?;
                 (UPDATE, both.clone(), both).into_pyobject(py)
             }
-            Notification::Update { old, new, .. } => (UPDATE, handle(old), handle(new)).into_pyobject(py),
+            Notification::Update { old, new, .. } => {
+                (UPDATE, handle(old), handle(new)).into_pyobject(py)
+            }
             Notification::Delete { object } => (DELETE, handle(object), ()).into_pyobject(py),
             Notification::Tombstone { key, object } => {
                 (TOMBSTONE, key.as_str(), object.map(handle)).into_pyobject(py)
@@ -64,14 +72,18 @@ impl Listener {
         let timeout = wait::timeout("timeout", timeout)?;
         let popped = match self.core.try_pop_batch(max_items) {
             Some(popped @ (Popped::Notifications(_) | Popped::Closed)) => Some(popped),
-            _ => wait::wait(py, timeout, |slice| match self.core.pop_batch(max_items, slice) {
-                Popped::TimedOut => None,
-                popped => Some(popped),
+            _ => wait::wait(py, timeout, |slice| {
+                match self.core.pop_batch(max_items, slice) {
+                    Popped::TimedOut => None,
+                    popped => Some(popped),
+                }
             })?,
         };
         match popped {
             Some(Popped::Notifications(batch)) => {
-                let batch = batch.into_iter().map(|notification| self.to_python(py, notification));
+                let batch = batch
+                    .into_iter()
+                    .map(|notification| self.to_python(py, notification));
                 Ok(Some(PyList::new(py, batch.collect::<PyResult<Vec<_>>>()?)?))
             }
             Some(Popped::Closed) => Ok(None),
@@ -87,7 +99,12 @@ impl Listener {
     fn stats(&self, py: Python<'_>) -> PyResult<(usize, usize, u64, u64)> {
         self.birth.check()?;
         let stats = py.detach(|| self.core.stats());
-        Ok((stats.pending, stats.pending_bytes, stats.delivered, stats.coalesced))
+        Ok((
+            stats.pending,
+            stats.pending_bytes,
+            stats.delivered,
+            stats.coalesced,
+        ))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

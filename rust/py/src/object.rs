@@ -35,7 +35,11 @@ pub struct KubeObject {
 
 impl KubeObject {
     pub fn new(object: Arc<Object>, origin: &Arc<Origin>) -> Self {
-        Self { object, origin: Arc::clone(origin), decoded: PyOnceLock::new() }
+        Self {
+            object,
+            origin: Arc::clone(origin),
+            decoded: PyOnceLock::new(),
+        }
     }
 
     pub fn object(&self) -> &Arc<Object> {
@@ -50,7 +54,11 @@ impl KubeObject {
         // also let go of the interpreter, and wait for it behind every thread that computes.
         let dict = self.origin.cache.decode(py, &self.object)?;
         let _ = self.decoded.set(py, dict.unbind());
-        Ok(self.decoded.get(py).expect("set by this thread or another one").bind(py))
+        Ok(self
+            .decoded
+            .get(py)
+            .expect("set by this thread or another one")
+            .bind(py))
     }
 }
 
@@ -67,8 +75,12 @@ impl KubeObject {
     #[new]
     #[pyo3(signature = (raw, resource=""))]
     fn from_bytes(raw: &[u8], resource: &str) -> PyResult<Self> {
-        let object = Object::parse(raw, &TypeMeta::default(), true).map_err(|error| errors::scan(&error))?;
-        let origin = Origin { resource: resource.to_owned(), cache: DecodeCache::new(0) };
+        let object =
+            Object::parse(raw, &TypeMeta::default(), true).map_err(|error| errors::scan(&error))?;
+        let origin = Origin {
+            resource: resource.to_owned(),
+            cache: DecodeCache::new(0),
+        };
         Ok(Self::new(Arc::new(object), &Arc::new(origin)))
     }
 
@@ -130,7 +142,13 @@ impl KubeObject {
     #[getter]
     fn owner_references<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.object.owner_references_json() {
-            Some(json) => decode(py, self.object.key(), json, path::offset(&self.object, json)).and_then(view),
+            Some(json) => decode(
+                py,
+                self.object.key(),
+                json,
+                path::offset(&self.object, json),
+            )
+            .and_then(view),
             None => view(PyList::empty(py).into_any()),
         }
     }
@@ -139,7 +157,10 @@ impl KubeObject {
     fn controller_owner<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         for owner in self.owner_references(py)?.try_iter()? {
             let owner = owner?;
-            let controller = owner.cast::<JSONMapping>().ok().and_then(|owner| owner.get().plain(py, "controller"));
+            let controller = owner
+                .cast::<JSONMapping>()
+                .ok()
+                .and_then(|owner| owner.get().plain(py, "controller"));
             if controller.is_some_and(|flag| flag.is(PyBool::new(py, true))) {
                 return Ok(Some(owner));
             }
@@ -181,7 +202,11 @@ impl KubeObject {
     }
 
     #[pyo3(signature = (path=None))]
-    fn to_dict<'py>(&self, py: Python<'py>, path: Option<&str>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn to_dict<'py>(
+        &self,
+        py: Python<'py>,
+        path: Option<&str>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         match path {
             None => decode(py, self.object.key(), self.object.raw(), 0).map(Some),
             Some(path) => path::plain(py, &self.object, path),
@@ -189,10 +214,16 @@ impl KubeObject {
     }
 
     fn to_model<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("kubeinformer.models")?.call_method1("to_model", (slf,))
+        slf.py()
+            .import("kubeinformer.models")?
+            .call_method1("to_model", (slf,))
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         match self.dict(py)?.get_item(key)? {
             Some(value) => view(value),
             None => Err(PyKeyError::new_err(key.clone().unbind())),
@@ -242,9 +273,14 @@ impl KubeObject {
             return Ok(py.NotImplemented());
         };
         let other = other.get();
-        let same = Arc::ptr_eq(&self.object, &other.object) || self.object.raw() == other.object.raw();
+        let same =
+            Arc::ptr_eq(&self.object, &other.object) || self.object.raw() == other.object.raw();
         let equal = same && self.origin.resource == other.origin.resource;
-        Ok((equal == matches!(op, CompareOp::Eq)).into_pyobject(py)?.to_owned().into_any().unbind())
+        Ok((equal == matches!(op, CompareOp::Eq))
+            .into_pyobject(py)?
+            .to_owned()
+            .into_any()
+            .unbind())
     }
 
     fn __hash__(&self) -> u64 {
@@ -255,13 +291,22 @@ impl KubeObject {
         hasher.finish()
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>, String)) {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>, String)) {
         let own = slf.get();
-        (slf.get_type(), (own.raw(slf.py()), own.origin.resource.clone()))
+        (
+            slf.get_type(),
+            (own.raw(slf.py()), own.origin.resource.clone()),
+        )
     }
 
     fn __repr__(&self) -> String {
         let (kind, object) = (self.object.kind(), &self.object);
-        format!("<{kind} {} resourceVersion={}>", object.key(), object.resource_version())
+        format!(
+            "<{kind} {} resourceVersion={}>",
+            object.key(),
+            object.resource_version()
+        )
     }
 }

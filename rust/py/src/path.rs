@@ -40,9 +40,15 @@ impl Found<'_> {
 
 impl Compiled {
     pub fn new<S: AsRef<str>>(paths: &[S]) -> PyResult<Self> {
-        let paths: Vec<Path> = paths.iter().map(|path| compile(path.as_ref())).collect::<PyResult<_>>()?;
+        let paths: Vec<Path> = paths
+            .iter()
+            .map(|path| compile(path.as_ref()))
+            .collect::<PyResult<_>>()?;
         let many = paths.iter().map(Path::is_multiple).collect();
-        Ok(Self { set: PathSet::new(paths), many })
+        Ok(Self {
+            set: PathSet::new(paths),
+            many,
+        })
     }
 
     /// The values of each path, in the order of the object.
@@ -50,7 +56,10 @@ impl Compiled {
         let mut found: Vec<Vec<Found<'a>>> = self.many.iter().map(|_| Vec::new()).collect();
         self.set.extract(object, |path, value| {
             let json = value.text().as_bytes();
-            found[path].push(Found { json, start: offset(object, json) });
+            found[path].push(Found {
+                json,
+                start: offset(object, json),
+            });
         })?;
         Ok(found)
     }
@@ -79,7 +88,9 @@ pub fn offset(object: &Object, part: &[u8]) -> usize {
 }
 
 fn extracted<'a>(compiled: &Compiled, object: &'a Object) -> PyResult<Vec<Vec<Found<'a>>>> {
-    compiled.extract(object).map_err(|error| errors::scan(&error))
+    compiled
+        .extract(object)
+        .map_err(|error| errors::scan(&error))
 }
 
 /// As many sets as a program has call sites; past that they are compiled anew.
@@ -92,7 +103,10 @@ fn compiled(paths: &[&str]) -> PyResult<Arc<Compiled>> {
         // With its length, so that no text of one path is also that of two.
         let _ = write!(name, "{}:{path}", path.len());
     }
-    if let Some(known) = CACHE.try_lock().and_then(|cache| cache.as_ref()?.get(&name).cloned()) {
+    if let Some(known) = CACHE
+        .try_lock()
+        .and_then(|cache| cache.as_ref()?.get(&name).cloned())
+    {
         return Ok(known);
     }
     let made = Arc::new(Compiled::new(paths)?);
@@ -116,7 +130,11 @@ pub fn values<'py>(
 }
 
 /// The value of one path as a fresh dict, list or scalar; a list for a path with `[*]`.
-pub fn plain<'py>(py: Python<'py>, object: &Object, path: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub fn plain<'py>(
+    py: Python<'py>,
+    object: &Object,
+    path: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let compiled = compiled(&[path])?;
     let found = extracted(&compiled, object)?.pop().unwrap_or_default();
     let one = |found: &Found<'_>| found.decode(py, object.key());

@@ -31,20 +31,30 @@ impl RealFIFO {
     ) -> PyResult<Self> {
         let atomic = atomic_events.unwrap_or(known_objects.is_none());
         let conflict = match (atomic, known_objects.is_some()) {
-            (true, true) => Some("known_objects has no use with atomic_events: the consumer compares with its store"),
+            (true, true) => Some(
+                "known_objects has no use with atomic_events: the consumer compares with its store",
+            ),
             (false, false) => Some("known_objects is needed unless atomic_events is set"),
-            _ if emit_delta_type_bookmark && !atomic => Some("emit_delta_type_bookmark needs atomic_events"),
+            _ if emit_delta_type_bookmark && !atomic => {
+                Some("emit_delta_type_bookmark needs atomic_events")
+            }
             _ => None,
         };
         if let Some(conflict) = conflict {
             return Err(PyValueError::new_err(conflict));
         }
         let mode = match atomic {
-            true => RealFifoMode::Atomic { emit_bookmarks: emit_delta_type_bookmark },
+            true => RealFifoMode::Atomic {
+                emit_bookmarks: emit_delta_type_bookmark,
+            },
             false => RealFifoMode::NonAtomic,
         };
         let around = Surroundings::new(py, key_function, known_objects, transformer)?;
-        Ok(Self { core: RealFifo::new(mode), around, atomic })
+        Ok(Self {
+            core: RealFifo::new(mode),
+            around,
+            atomic,
+        })
     }
 
     fn add(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -76,7 +86,12 @@ impl RealFIFO {
     }
 
     #[pyo3(signature = (list, resource_version=""))]
-    fn replace(&self, py: Python<'_>, list: Vec<Bound<'_, PyAny>>, resource_version: &str) -> PyResult<()> {
+    fn replace(
+        &self,
+        py: Python<'_>,
+        list: Vec<Bound<'_, PyAny>>,
+        resource_version: &str,
+    ) -> PyResult<()> {
         self.around.birth.check()?;
         let list = self.around.objects(&list)?;
         if self.atomic {

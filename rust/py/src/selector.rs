@@ -19,7 +19,8 @@ pub struct Selector {
 impl Selector {
     #[new]
     fn new(text: &str) -> PyResult<Self> {
-        let core = CoreSelector::parse(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let core =
+            CoreSelector::parse(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { core })
     }
 
@@ -33,11 +34,18 @@ impl Selector {
                 "NotIn" => Operator::NotIn,
                 "Exists" => Operator::Exists,
                 "DoesNotExist" => Operator::DoesNotExist,
-                _ => return Err(PyValueError::new_err(format!("{operator:?} is not a valid label selector operator"))),
+                _ => {
+                    return Err(PyValueError::new_err(format!(
+                        "{operator:?} is not a valid label selector operator"
+                    )))
+                }
             };
-            Requirement::new(&key, operator, values).map_err(|error| PyValueError::new_err(error.to_string()))
+            Requirement::new(&key, operator, values)
+                .map_err(|error| PyValueError::new_err(error.to_string()))
         });
-        Ok(Self { core: CoreSelector::from_requirements(requirements.collect::<PyResult<Vec<_>>>()?) })
+        Ok(Self {
+            core: CoreSelector::from_requirements(requirements.collect::<PyResult<Vec<_>>>()?),
+        })
     }
 
     /// `labels`: a `KubeObject`, or a mapping of labels.
@@ -47,8 +55,14 @@ impl Selector {
         }
         let failure = Cell::new(None);
         let matches = self.core.matches_with(|key| {
-            let value = labels.call_method1("get", (key,)).and_then(|value| value.extract::<Option<String>>());
-            value.map_err(|error| failure.set(Some(error))).ok().flatten().map(Cow::Owned)
+            let value = labels
+                .call_method1("get", (key,))
+                .and_then(|value| value.extract::<Option<String>>());
+            value
+                .map_err(|error| failure.set(Some(error)))
+                .ok()
+                .flatten()
+                .map(Cow::Owned)
         });
         failure.into_inner().map_or(Ok(matches), Err)
     }

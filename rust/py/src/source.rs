@@ -28,7 +28,11 @@ pub struct Source {
 
 impl Source {
     pub fn new(core: core::Source, name: String) -> Self {
-        Self { core: Arc::new(core), name, birth: Birth::now() }
+        Self {
+            core: Arc::new(core),
+            name,
+            birth: Birth::now(),
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Source {
     fn begin_relist(&self) -> PyResult<Relist> {
         self.birth.check()?;
         let relist = Arc::new(Mutex::new(Some(core::Relist::default())));
-        Ok(Relist { source: Arc::clone(&self.core), open: relist, birth: self.birth })
+        Ok(Relist {
+            source: Arc::clone(&self.core),
+            open: relist,
+            birth: self.birth,
+        })
     }
 
     #[pyo3(signature = (*, chunked))]
@@ -84,12 +92,21 @@ impl Relist {
         self.birth.check()?;
         let reader = Mutex::new(Some(core::ListReader::new(&self.source, chunked)));
         let (source, relist) = (Arc::clone(&self.source), Arc::clone(&self.open));
-        Ok(ListReader { source, relist, reader, birth: self.birth })
+        Ok(ListReader {
+            source,
+            relist,
+            reader,
+            birth: self.birth,
+        })
     }
 
     fn commit(&self, py: Python<'_>, resource_version: String) -> PyResult<()> {
         self.birth.check()?;
-        let relist = self.open.try_lock().and_then(|mut relist| relist.take()).ok_or_else(taken)?;
+        let relist = self
+            .open
+            .try_lock()
+            .and_then(|mut relist| relist.take())
+            .ok_or_else(taken)?;
         wait_for_room(py, &self.source)?;
         py.detach(|| relist.commit(&self.source, resource_version));
         Ok(())
@@ -135,7 +152,11 @@ impl ListReader {
 
     fn finish(&self) -> PyResult<ListMeta> {
         self.birth.check()?;
-        let reader = self.reader.try_lock().and_then(|mut reader| reader.take()).ok_or_else(taken)?;
+        let reader = self
+            .reader
+            .try_lock()
+            .and_then(|mut reader| reader.take())
+            .ok_or_else(taken)?;
         let meta = reader.finish().map_err(|error| errors::scan(&error))?;
         Ok(ListMeta {
             api_version: meta.api_version,
@@ -166,7 +187,11 @@ impl WatchReader {
     fn new(source: &Source, chunked: bool, initial: bool) -> PyResult<Self> {
         source.birth.check()?;
         let reader = Mutex::new(core::WatchReader::new(&source.core, chunked, initial));
-        Ok(Self { source: Arc::clone(&source.core), reader, birth: source.birth })
+        Ok(Self {
+            source: Arc::clone(&source.core),
+            reader,
+            birth: source.birth,
+        })
     }
 
     fn with<R>(&self, read: impl FnOnce(&core::WatchReader) -> R) -> PyResult<R> {
@@ -188,7 +213,9 @@ impl WatchReader {
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         self.birth.check()?;
         let finished = py.detach(|| Some(self.reader.try_lock()?.finish(&self.source)));
-        finished.ok_or_else(taken)?.map_err(|error| errors::scan(&error))
+        finished
+            .ok_or_else(taken)?
+            .map_err(|error| errors::scan(&error))
     }
 
     #[getter]
@@ -218,6 +245,12 @@ impl WatchReader {
 
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        self.with(|reader| reader.progress().error.as_deref().map(|error| PyBytes::new(py, error)))
+        self.with(|reader| {
+            reader
+                .progress()
+                .error
+                .as_deref()
+                .map(|error| PyBytes::new(py, error))
+        })
     }
 }

@@ -19,8 +19,10 @@ pub struct ThreadSafeStore {
 impl ThreadSafeStore {
     #[new]
     #[pyo3(signature = (indexers=None))]
-    fn new(indexers: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        Ok(Self { inner: Indexed::new(indexers)? })
+    fn new(indexers: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
+        Ok(Self {
+            inner: Indexed::new(indexers)?,
+        })
     }
 
     fn add(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -29,16 +31,27 @@ impl ThreadSafeStore {
 
     fn update(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let version = resource_version_of(obj);
-        self.inner.write(obj.py(), &[Change::Put(Item::new(key, obj))], false, version.as_deref())
+        self.inner.write(
+            obj.py(),
+            &[Change::Put(Item::new(key, obj))],
+            false,
+            version.as_deref(),
+        )
     }
 
     fn delete(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        self.inner.write(py, &[Change::Delete(key.to_owned())], false, None)
+        self.inner
+            .write(py, &[Change::Delete(key.to_owned())], false, None)
     }
 
     fn delete_with_object(&self, key: &str, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let version = resource_version_of(obj);
-        self.inner.write(obj.py(), &[Change::Delete(key.to_owned())], false, version.as_deref())
+        self.inner.write(
+            obj.py(),
+            &[Change::Delete(key.to_owned())],
+            false,
+            version.as_deref(),
+        )
     }
 
     fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -54,17 +67,32 @@ impl ThreadSafeStore {
     }
 
     #[pyo3(signature = (items, resource_version=""))]
-    fn replace(&self, items: &Bound<'_, PyDict>, resource_version: &str) -> PyResult<()> {
-        let changes = items.iter().map(|(key, obj)| Ok(Change::Put(Item::new(&key.extract::<String>()?, &obj))));
+    fn replace(&self, items: &Bound<'_, PyMapping>, resource_version: &str) -> PyResult<()> {
+        let pairs = items.items()?;
+        let changes = pairs.iter().map(|pair| {
+            let (key, obj): (String, Bound<'_, PyAny>) = pair.extract()?;
+            Ok(Change::Put(Item::new(&key, &obj)))
+        });
         let changes: Vec<Change> = changes.collect::<PyResult<_>>()?;
-        self.inner.write(items.py(), &changes, true, Some(resource_version))
+        self.inner
+            .write(items.py(), &changes, true, Some(resource_version))
     }
 
-    fn index<'py>(&self, py: Python<'py>, index_name: &str, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    fn index<'py>(
+        &self,
+        py: Python<'py>,
+        index_name: &str,
+        obj: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
         self.inner.index(py, index_name, obj)
     }
 
-    fn by_index<'py>(&self, py: Python<'py>, index_name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
+    fn by_index<'py>(
+        &self,
+        py: Python<'py>,
+        index_name: &str,
+        value: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
         self.inner.by_index(py, index_name, value)
     }
 
@@ -80,7 +108,7 @@ impl ThreadSafeStore {
         self.inner.indexers(py)
     }
 
-    fn add_indexers(&self, indexers: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn add_indexers(&self, indexers: &Bound<'_, PyMapping>) -> PyResult<()> {
         self.inner.add_indexers(indexers)
     }
 
@@ -125,9 +153,12 @@ impl Indexer {
     fn new(
         py: Python<'_>,
         key_func: Option<Bound<'_, PyAny>>,
-        indexers: Option<&Bound<'_, PyDict>>,
+        indexers: Option<&Bound<'_, PyMapping>>,
     ) -> PyResult<Self> {
-        Ok(Self { inner: Indexed::new(indexers)?, key_function: KeyFunction::new(py, key_func)? })
+        Ok(Self {
+            inner: Indexed::new(indexers)?,
+            key_function: KeyFunction::new(py, key_func)?,
+        })
     }
 
     fn add(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -136,25 +167,33 @@ impl Indexer {
 
     fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let version = resource_version_of(obj);
-        self.inner.write(obj.py(), &[self.put(obj)?], false, version.as_deref())
+        self.inner
+            .write(obj.py(), &[self.put(obj)?], false, version.as_deref())
     }
 
     fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let version = resource_version_of(obj);
         let key = self.key_function.key(obj)?;
-        self.inner.write(obj.py(), &[Change::Delete(key)], false, version.as_deref())
+        self.inner
+            .write(obj.py(), &[Change::Delete(key)], false, version.as_deref())
     }
 
-    fn transaction(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+    fn transaction(
+        &self,
+        py: Python<'_>,
+        changes: Vec<(String, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
         let (mut good, mut version) = (Vec::with_capacity(changes.len()), None);
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
         for (place, (kind, obj)) in changes.iter().enumerate() {
             let change = match kind.as_str() {
                 "Deleted" => self.key_function.key(obj).map(Change::Delete),
                 "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
-                _ => return Err(PyValueError::new_err(format!(
-                    "changes[{place}]: {kind:?} is no type of a delta that a store can take"
-                ))),
+                _ => {
+                    return Err(PyValueError::new_err(format!(
+                        "changes[{place}]: {kind:?} is no type of a delta that a store can take"
+                    )))
+                }
             };
             match change {
                 Ok(change) => {
@@ -192,8 +231,16 @@ impl Indexer {
     }
 
     #[pyo3(signature = (items, resource_version=""))]
-    fn replace(&self, py: Python<'_>, items: Vec<Bound<'_, PyAny>>, resource_version: &str) -> PyResult<()> {
-        let changes: Vec<Change> = items.iter().map(|obj| self.put(obj)).collect::<PyResult<_>>()?;
+    fn replace(
+        &self,
+        py: Python<'_>,
+        items: Vec<Bound<'_, PyAny>>,
+        resource_version: &str,
+    ) -> PyResult<()> {
+        let changes: Vec<Change> = items
+            .iter()
+            .map(|obj| self.put(obj))
+            .collect::<PyResult<_>>()?;
         self.inner.write(py, &changes, true, Some(resource_version))
     }
 
@@ -201,11 +248,21 @@ impl Indexer {
     #[allow(clippy::unused_self)]
     fn resync(&self) {}
 
-    fn index<'py>(&self, py: Python<'py>, index_name: &str, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    fn index<'py>(
+        &self,
+        py: Python<'py>,
+        index_name: &str,
+        obj: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
         self.inner.index(py, index_name, obj)
     }
 
-    fn by_index<'py>(&self, py: Python<'py>, index_name: &str, value: &str) -> PyResult<Bound<'py, PyList>> {
+    fn by_index<'py>(
+        &self,
+        py: Python<'py>,
+        index_name: &str,
+        value: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
         self.inner.by_index(py, index_name, value)
     }
 
@@ -221,7 +278,7 @@ impl Indexer {
         self.inner.indexers(py)
     }
 
-    fn add_indexers(&self, indexers: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn add_indexers(&self, indexers: &Bound<'_, PyMapping>) -> PyResult<()> {
         self.inner.add_indexers(indexers)
     }
 
@@ -257,11 +314,21 @@ fn resource_version_of(obj: &Bound<'_, PyAny>) -> Option<String> {
     }
     let version = if let Ok(mapping) = obj.cast::<PyMapping>() {
         let metadata = mapping.get_item("metadata").ok()?;
-        metadata.cast::<PyMapping>().ok()?.call_method1("get", ("resourceVersion",)).ok()?
+        metadata
+            .cast::<PyMapping>()
+            .ok()?
+            .call_method1("get", ("resourceVersion",))
+            .ok()?
     } else if let Ok(version) = obj.getattr("resource_version") {
         version
     } else {
-        obj.getattr("metadata").ok()?.getattr("resource_version").ok()?
+        obj.getattr("metadata")
+            .ok()?
+            .getattr("resource_version")
+            .ok()?
     };
-    version.extract::<Option<String>>().ok().map(Option::unwrap_or_default)
+    version
+        .extract::<Option<String>>()
+        .ok()
+        .map(Option::unwrap_or_default)
 }

@@ -16,9 +16,21 @@ use crate::decoded::fresh_copy;
 pub fn view(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = value.py();
     match value.cast_into::<PyDict>() {
-        Ok(dict) => Ok(Bound::new(py, JSONMapping { dict: dict.unbind() })?.into_any()),
+        Ok(dict) => Ok(Bound::new(
+            py,
+            JSONMapping {
+                dict: dict.unbind(),
+            },
+        )?
+        .into_any()),
         Err(other) => match other.into_inner().cast_into::<PyList>() {
-            Ok(list) => Ok(Bound::new(py, JSONSequence { list: list.unbind() })?.into_any()),
+            Ok(list) => Ok(Bound::new(
+                py,
+                JSONSequence {
+                    list: list.unbind(),
+                },
+            )?
+            .into_any()),
             Err(other) => Ok(other.into_inner()),
         },
     }
@@ -29,7 +41,9 @@ macro_rules! abstract_view {
         /// A view of a mapping, of the class in `collections.abc`.
         pub fn $function<'py, T>(mapping: &Bound<'py, T>) -> PyResult<Bound<'py, PyAny>> {
             static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            CLASS.import(mapping.py(), "collections.abc", $class)?.call1((mapping.as_any(),))
+            CLASS
+                .import(mapping.py(), "collections.abc", $class)?
+                .call1((mapping.as_any(),))
         }
     };
 }
@@ -51,7 +65,11 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
 }
 
 /// Anything but a view, a dict or a list is left to compare itself with the view: its `__eq__` must not get the dict.
-fn compare<'py>(own: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>, op: CompareOp) -> PyResult<Bound<'py, PyAny>> {
+fn compare<'py>(
+    own: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+    op: CompareOp,
+) -> PyResult<Bound<'py, PyAny>> {
     let other = plain(other);
     let comparable = other.is_instance_of::<PyDict>() || other.is_instance_of::<PyList>();
     match op {
@@ -62,7 +80,10 @@ fn compare<'py>(own: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>, op: CompareO
 
 /// How views are pickled: by a copy of what they show.
 fn reduce<'py>(decoded: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
-    let json_view = decoded.py().import("kubeinformer._core")?.getattr("json_view")?;
+    let json_view = decoded
+        .py()
+        .import("kubeinformer._core")?
+        .getattr("json_view")?;
     Ok((json_view, (fresh_copy(decoded)?,)))
 }
 
@@ -81,7 +102,11 @@ impl JSONMapping {
 
 #[pymethods]
 impl JSONMapping {
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         match self.dict.bind(py).get_item(key)? {
             Some(value) => view(value),
             None => Err(PyKeyError::new_err(key.clone().unbind())),
@@ -129,7 +154,10 @@ impl JSONMapping {
         fresh_copy(self.dict.bind(py))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
         reduce(self.dict.bind(py))
     }
 
@@ -144,8 +172,13 @@ impl JSONMapping {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let keys = self.dict.bind(py).keys();
-        let members = keys.iter().map(|key| key.repr().map(|text| format!("{text}: ...")));
-        Ok(format!("JSONMapping({{{}}})", members.collect::<PyResult<Vec<_>>>()?.join(", ")))
+        let members = keys
+            .iter()
+            .map(|key| key.repr().map(|text| format!("{text}: ...")));
+        Ok(format!(
+            "JSONMapping({{{}}})",
+            members.collect::<PyResult<Vec<_>>>()?.join(", ")
+        ))
     }
 }
 
@@ -164,7 +197,12 @@ impl JSONSequence {
         range: Range<usize>,
     ) -> impl Iterator<Item = PyResult<usize>> + 'a {
         range.filter_map(move |place| {
-            let equal = self.list.bind(py).get_item(place).and_then(view).and_then(|item| item.eq(value));
+            let equal = self
+                .list
+                .bind(py)
+                .get_item(place)
+                .and_then(view)
+                .and_then(|item| item.eq(value));
             equal.map(|equal| equal.then_some(place)).transpose()
         })
     }
@@ -172,12 +210,20 @@ impl JSONSequence {
 
 #[pymethods]
 impl JSONSequence {
-    fn __getitem__<'py>(&self, py: Python<'py>, at: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        at: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         view(self.list.bind(py).as_any().get_item(at)?)
     }
 
     fn __contains__(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.places(py, value, 0..self.__len__(py)).next().transpose()?.is_some())
+        Ok(self
+            .places(py, value, 0..self.__len__(py))
+            .next()
+            .transpose()?
+            .is_some())
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
@@ -185,35 +231,59 @@ impl JSONSequence {
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let values = self.list.bind(py).iter().map(view).collect::<PyResult<Vec<_>>>()?;
+        let values = self
+            .list
+            .bind(py)
+            .iter()
+            .map(view)
+            .collect::<PyResult<Vec<_>>>()?;
         PyTuple::new(py, values)?.try_iter()
     }
 
     fn __reversed__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let values = self.list.bind(py).iter().rev().map(view).collect::<PyResult<Vec<_>>>()?;
+        let values = self
+            .list
+            .bind(py)
+            .iter()
+            .rev()
+            .map(view)
+            .collect::<PyResult<Vec<_>>>()?;
         PyTuple::new(py, values)?.try_iter()
     }
 
     #[pyo3(signature = (value, start=0, stop=None))]
-    fn index(&self, py: Python<'_>, value: &Bound<'_, PyAny>, start: isize, stop: Option<isize>) -> PyResult<usize> {
+    fn index(
+        &self,
+        py: Python<'_>,
+        value: &Bound<'_, PyAny>,
+        start: isize,
+        stop: Option<isize>,
+    ) -> PyResult<usize> {
         let length = self.__len__(py);
         let place = |at: isize| match usize::try_from(at) {
             Ok(at) => at.min(length),
             Err(_) => length.saturating_sub(at.unsigned_abs()),
         };
-        let found = self.places(py, value, place(start)..stop.map_or(length, place)).next().transpose()?;
+        let found = self
+            .places(py, value, place(start)..stop.map_or(length, place))
+            .next()
+            .transpose()?;
         found.ok_or_else(|| PyValueError::new_err("the value is not in the sequence"))
     }
 
     fn count(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<usize> {
-        self.places(py, value, 0..self.__len__(py)).try_fold(0, |count, place| place.map(|_| count + 1))
+        self.places(py, value, 0..self.__len__(py))
+            .try_fold(0, |count, place| place.map(|_| count + 1))
     }
 
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         fresh_copy(self.list.bind(py))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
         reduce(self.list.bind(py))
     }
 

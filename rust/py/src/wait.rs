@@ -16,7 +16,9 @@ const FOR_EVER: f64 = 1e9;
 pub fn timeout(name: &str, seconds: Option<f64>) -> PyResult<Option<Duration>> {
     match seconds {
         None => Ok(None),
-        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err(format!("{name} must be a number, not NaN"))),
+        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err(format!(
+            "{name} must be a number, not NaN"
+        ))),
         Some(seconds) if seconds > FOR_EVER => Ok(None),
         Some(seconds) => Ok(Some(Duration::from_secs_f64(seconds.max(0.0)))),
     }

@@ -6,10 +6,12 @@ parent is gone.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import random
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -67,12 +69,13 @@ class Cluster:
         self.written = Written()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_main, args=(theirs, pods, rate), name="kubeinformer-demo", daemon=True)
-        # A signal mask is inherited: Ctrl-C goes to the whole process group, but must only end this process.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Ctrl-C goes to the whole process group, but must only end this process; what is ignored is so by inheritance,
+        # from the child's first moment on.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.signal(signal.SIGINT, before)
             theirs.close()
         try:
             self._poll_until(lambda: bool(self.url), "start")
@@ -117,7 +120,7 @@ class Cluster:
         else:
             self.url = str(news)
 
-    def _poll_until(self, condition: Any, what: str) -> None:
+    def _poll_until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _ANSWER_SECONDS
         while not condition():
             if time.monotonic() > deadline:
@@ -131,6 +134,7 @@ def _main(pipe: Connection, pods: int, rate: float) -> None:
             pipe.send(server.url)
             workload = _Workload(pipe, server)
             workload.seed(pods)
+            gc.freeze()  # else the collector walks all pods now and then, and events wait 0.1 s for it
             if pipe.recv() == "churn":
                 workload.churn(pods, 1 / rate)
             pipe.recv()  # the server is needed until the parent is gone

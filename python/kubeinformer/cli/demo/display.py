@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -35,7 +39,9 @@ def make_display() -> Display:
     from rich.console import Console
 
     console = Console()
-    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay()
+    # FORCE_COLOR makes rich take anything for a terminal.
+    live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
+    return LiveDisplay(console) if live else PlainDisplay()
 
 
 class PlainDisplay:
@@ -65,11 +71,11 @@ def _plain_figures(picture: Picture) -> list[str]:
     figures = []
     if picture.total:
         figures.append(_progress(picture))
-    if picture.events:
-        figures.append(f"{picture.objects:,} objects")
-        figures.append(f"{sum(picture.events.values()):,} events, {picture.rate:,.0f}/s")
+    if picture.objects:
+        figures.append(f"{picture.objects:,} objects in {size(picture.memory)}")
+    if events := sum(picture.events.values()):
+        figures.append(f"{events:,} events, {picture.rate:,.0f}/s")
         figures.append(f"latency {duration(picture.median)}, p99 {duration(picture.high)}")
-        figures.append(f"memory {size(picture.memory)}")
     return figures
 
 
@@ -98,20 +104,36 @@ class LiveDisplay:
 
     def show(self, picture: Picture) -> None:
         """See Display."""
-        self._live.update(_screen(picture), refresh=True)
+        # Room for the ^C that a terminal echoes: on a full line it would wrap, and a line of the screen be left behind.
+        width = self._live.console.width - 3
+        with _uninterrupted():
+            self._live.update(_screen(picture, width), refresh=True)
 
 
-def _screen(picture: Picture) -> RenderableType:
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put a Ctrl-C off to the end of the block: half a screen could not be taken away again."""
+    pending: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pending.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pending:
+        raise KeyboardInterrupt
+
+
+def _screen(picture: Picture, width: int) -> RenderableType:
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
 
     parts: list[RenderableType] = [_headline(picture)]
-    if picture.events:
-        columns = Table.grid(padding=(0, 4))
+    if picture.objects:
+        columns = Table.grid(padding=(0, 3))
         columns.add_row(_figures(picture), _top("node", picture.nodes), _top("app", picture.apps))
         parts += ["", columns]
-    return Panel(Group(*parts), title="kubeinformer demo", title_align="left", border_style="blue")
+    return Panel(Group(*parts), title="kubeinformer demo", title_align="left", border_style="blue", width=width)
 
 
 def _headline(picture: Picture) -> Table:
@@ -137,9 +159,9 @@ def _figures(picture: Picture) -> Table:
     table.add_row("track=canary", f"{picture.canaries:,}")
     for kind, count in picture.events.items():
         table.add_row(kind, f"{count:,}")
-    table.add_row("events a second", f"{picture.rate:,.0f}")
-    table.add_row("write to handler", duration(picture.median))
-    table.add_row("  99th percentile", duration(picture.high))
+    table.add_row("events/s", f"{picture.rate:,.0f}")
+    table.add_row("latency", duration(picture.median))
+    table.add_row("  p99", duration(picture.high))
     table.add_row("received", size(picture.received))
     table.add_row("memory", size(picture.memory))
     return table
@@ -150,9 +172,11 @@ def _top(title: str, counts: tuple[tuple[str, int], ...]) -> Table:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 1))
-    table.add_row(f"[dim]pods by {title}[/]", "", "")
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row(f"[dim]{title}[/]", "[dim]pods[/]", "")
     highest = max((count for _, count in counts), default=1)
     for name, count in counts:
-        bar = ProgressBar(total=highest, completed=count, width=10, complete_style="cyan", finished_style="cyan")
+        bar = ProgressBar(total=highest, completed=count, width=12, complete_style="cyan", finished_style="cyan")
         table.add_row(name, f"{count:,}", bar)
     return table

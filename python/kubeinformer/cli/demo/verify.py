@@ -15,6 +15,7 @@ import orjson
 
 from kubeinformer import KubeObject, SharedIndexInformer
 from kubeinformer.cli.errors import CommandError
+from kubeinformer.errors import TransportError
 from kubeinformer.transport import Transport
 
 _WHOLE_BODY = 1 << 40
@@ -40,7 +41,10 @@ def list_pods(transport: Transport) -> Listing:
     Raises:
         CommandError: it did not answer with a list.
     """
-    response = transport.request("/api/v1/pods", (), read_timeout=60.0, connect_timeout=5.0)
+    try:
+        response = transport.request("/api/v1/pods", (), read_timeout=60.0, connect_timeout=5.0)
+    except TransportError as error:
+        raise CommandError(f"the LIST to compare with failed: {error}") from error
     try:
         body = response.read_error_body(_WHOLE_BODY)  # the one way of reading that undoes all codings of a body
     finally:

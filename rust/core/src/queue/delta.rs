@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::hashing::hash;
 use crate::keyed::Keyed;
 
 /// What happened.
@@ -176,6 +177,14 @@ impl<T: Keyed> Delta<T> {
             .expect("a delta of this type is about one object")
     }
 
+    /// The hash of the key; 0 if the delta is not about one object.
+    pub(crate) fn key_hash(&self) -> u64 {
+        match &self.object {
+            DeltaObject::Object(object) => object.key_hash(),
+            other => other.key().map_or(0, hash),
+        }
+    }
+
     /// The bytes that live only because this is queued: what a tombstone or a resync carries is known elsewhere.
     pub(super) fn heap_size(&self) -> usize {
         match &self.object {
@@ -200,7 +209,7 @@ impl<T: Keyed> fmt::Debug for Delta<T> {
 }
 
 /// All deltas of one key, oldest first; never empty when popped.
-pub type Deltas<T> = SmallVec<[Delta<T>; 2]>;
+pub type Deltas<T> = SmallVec<[Delta<T>; 1]>;
 
 /// Keys and objects that the consumer holds (client-go's `knownObjects`): each key once, of one source, read in the
 /// quiet phase. The object is none if its lookup failed (§4).

@@ -5,11 +5,8 @@
 mod line;
 mod quiet;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
-
-use foldhash::fast::RandomState;
 
 use super::delta::{Delta, DeltaObject, DeltaType, SourceId};
 use super::gate::{Gate, WaitError};
@@ -32,7 +29,6 @@ pub struct DeltaFifoOptions {
 /// never blocks, also after `close` (§45). Transform objects before they come here (§46).
 pub struct DeltaFifo<T> {
     gate: Gate<Line<T>>,
-    hasher: RandomState,
     list_delta_type: DeltaType,
 }
 
@@ -41,7 +37,6 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     pub fn new(options: DeltaFifoOptions) -> Self {
         Self {
             gate: Gate::new(Line::new()),
-            hasher: RandomState::default(),
             list_delta_type: if options.emit_delta_type_replaced {
                 DeltaType::Replaced
             } else {
@@ -91,7 +86,7 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
                     DeltaType::Added | DeltaType::Updated | DeltaType::Deleted
                 );
                 assert!(event, "{:?} is not an event of one object", delta.kind);
-                self.hash(delta)
+                delta.key_hash()
             })
             .collect();
         let mut displaced = Vec::new();
@@ -136,9 +131,7 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     ) -> Result<Vec<Item<T>>, WaitError> {
         let mut state = self.gate.wait_ready(timeout)?;
         let state_mut = &mut *state;
-        let count = max.clamp(1, state_mut.content.len());
-        let mut items = Vec::with_capacity(count);
-        items.extend((0..count).map_while(|_| state_mut.content.pop(&mut state_mut.initial)));
+        let items = state_mut.content.pop_many(max, &mut state_mut.initial);
         self.gate.popped(state);
         Ok(items)
     }
@@ -196,12 +189,8 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.lock().waiting
     }
 
-    fn hash(&self, delta: &Delta<T>) -> u64 {
-        self.hasher.hash_one(delta.expect_key())
-    }
-
     fn push(&self, delta: Delta<T>) {
-        let hash = self.hash(&delta);
+        let hash = delta.key_hash();
         let mut state = self.gate.lock();
         state.initial.populate(delta.source);
         let displaced = state.content.push(hash, delta);
@@ -210,7 +199,7 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     }
 
     fn push_deleted(&self, delta: Delta<T>, known: bool) -> bool {
-        let hash = self.hash(&delta);
+        let hash = delta.key_hash();
         let mut state = self.gate.lock();
         state.initial.populate(delta.source);
         let queued = known || state.content.contains(hash, delta.expect_key());

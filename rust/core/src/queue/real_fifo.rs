@@ -5,11 +5,8 @@
 mod line;
 mod quiet;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
-
-use foldhash::fast::RandomState;
 
 use super::delta::{Delta, DeltaObject, DeltaType, Replacement, SourceId};
 use super::gate::{Gate, Guard, WaitError};
@@ -36,7 +33,6 @@ pub enum RealFifoMode {
 /// [`wait_below`](Self::wait_below) before it adds. Transform objects before they come here.
 pub struct RealFifo<T> {
     gate: Gate<Line<T>>,
-    hasher: RandomState,
     mode: RealFifoMode,
 }
 
@@ -45,7 +41,6 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
     pub fn new(mode: RealFifoMode) -> Self {
         Self {
             gate: Gate::new(Line::new()),
-            hasher: RandomState::default(),
             mode,
         }
     }
@@ -253,7 +248,7 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
     }
 
     fn keyed_slot(&self, delta: Delta<T>) -> Slot<T> {
-        let hash = self.hasher.hash_one(delta.expect_key());
+        let hash = delta.key_hash();
         Slot::new(delta, hash)
     }
 

@@ -26,6 +26,10 @@ impl Keyed for Object {
         self.key()
     }
 
+    fn key_hash(&self) -> u64 {
+        self.key_hash()
+    }
+
     fn heap_size(&self) -> usize {
         self.heap_size()
     }
@@ -40,11 +44,9 @@ impl Versioned for Object {
         self.resource_version()
     }
 
+    /// By content: a server that was restored from a backup gives a version of an object a second time.
     fn same_version(&self, other: &Self) -> bool {
-        let version = self.resource_version();
-        self.uid() == other.uid()
-            && version == other.resource_version()
-            && (!version.is_empty() || self.raw() == other.raw())
+        self.raw() == other.raw()
     }
 }
 
@@ -136,20 +138,25 @@ impl Source {
         }
     }
 
-    /// The object in an allocation of its own, or the one that the store holds when that is the same version: a relist
-    /// of an unchanged cluster costs no second copy.
+    /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an
+    /// unchanged cluster costs no second copy. Equal is what has the same bytes, since a server that was restored from
+    /// a backup gives uid and version of an object to another content.
     fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Arc<Object> {
-        let stored = self.informer.store().read();
-        if !stored.is_empty() && !view.resource_version().is_empty() {
-            if let Some(known) = stored.get(&view.key()) {
-                if known.uid() == view.uid() && known.resource_version() == view.resource_version()
-                {
-                    return Arc::clone(known);
-                }
-            }
+        let known = self.stored_version(view);
+        let object = view.to_object(defaults, self.options.keep_managed_fields);
+        match known {
+            Some(known) if known.same_version(&object) => known,
+            _ => Arc::new(object),
         }
-        drop(stored);
-        Arc::new(view.to_object(defaults, self.options.keep_managed_fields))
+    }
+
+    fn stored_version(&self, view: &ObjectView<'_>) -> Option<Arc<Object>> {
+        let stored = self.informer.store().read();
+        if stored.is_empty() {
+            return None;
+        }
+        let known = stored.get(&view.key())?;
+        (known.resource_version() == view.resource_version()).then(|| Arc::clone(known))
     }
 
     fn replace(&self, resource_version: String, objects: Vec<Arc<Object>>) {

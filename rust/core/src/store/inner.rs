@@ -125,6 +125,25 @@ impl<T: Keyed> Inner<T> {
         self.keys.find(hash, same).map(|entry| entry.slot)
     }
 
+    /// The slots of many keys, given with their hashes. Each step is done for all keys before the next: the lookups
+    /// do not depend on each other, so the processor waits for the memory of many at a time.
+    pub fn find_all<'k>(
+        &self,
+        keys: impl Iterator<Item = (&'k str, u64)> + Clone,
+    ) -> Vec<Option<u32>> {
+        let by_hash = keys.clone().map(|(_, hash)| {
+            let found = self.keys.find(hash, |entry| entry.hash == hash);
+            found.map(|entry| entry.slot)
+        });
+        let mut slots: Vec<Option<u32>> = by_hash.collect();
+        for (slot, (key, hash)) in slots.iter_mut().zip(keys) {
+            if slot.is_some_and(|slot| self.object(slot).key() != key) {
+                *slot = self.find(key, hash);
+            }
+        }
+        slots
+    }
+
     pub fn object(&self, slot: u32) -> &Arc<T> {
         self.slots[slot as usize]
             .object
@@ -146,11 +165,11 @@ impl<T: Keyed> Inner<T> {
         }
     }
 
-    /// Does the operations in order; what is no longer held goes to `freed`.
-    pub fn apply(&mut self, batch: &WriteBatch<T>, freed: &mut Vec<Arc<T>>) {
+    /// Does the operations in order; what each no longer leaves in the store goes to `replaced`.
+    pub fn apply(&mut self, batch: &WriteBatch<T>, replaced: &mut Vec<Option<Arc<T>>>) {
         self.epoch += 1;
         for op in &batch.ops {
-            freed.extend(match op {
+            replaced.push(match op {
                 Op::Put(put) => self.put(put, batch.values(put)),
                 Op::Delete { key, hash } => self.delete(key.as_str(), *hash),
             });

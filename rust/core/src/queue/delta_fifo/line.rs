@@ -127,10 +127,39 @@ impl<T: Keyed> Line<T> {
             .expect("a key in line has its number")
             .remove();
         self.head += 1;
+        self.give_back();
+        Some(Self::item(deltas, initial_lists))
+    }
+
+    /// Up to `max` items, at least one if there is one.
+    pub(super) fn pop_many(
+        &mut self,
+        max: usize,
+        initial_lists: &mut InitialLists,
+    ) -> Vec<Item<T>> {
+        let len = self.slots.len();
+        if max < len {
+            let pops = (0..max.max(1)).map_while(|_| self.pop(initial_lists));
+            return pops.collect();
+        }
+        // All of them: no number has to be looked for.
+        self.numbers.clear();
+        self.head += len as u64;
+        let slots = self.slots.drain(..);
+        let items = slots.map(|slot| Self::item(slot.deltas, initial_lists));
+        let items = items.collect();
+        self.give_back();
+        items
+    }
+
+    fn give_back(&mut self) {
         if self.slots.is_empty() && self.slots.capacity() > KEPT_SLOTS {
             self.slots = VecDeque::new();
             self.numbers = HashTable::new();
         }
+    }
+
+    fn item(deltas: Deltas<T>, initial_lists: &mut InitialLists) -> Item<T> {
         let mut initial = false;
         for delta in &deltas {
             if delta.initial {
@@ -140,7 +169,7 @@ impl<T: Keyed> Line<T> {
                 initial |= !initial_lists.is_populated(delta.source);
             }
         }
-        Some(Item { deltas, initial })
+        Item { deltas, initial }
     }
 }
 

@@ -2,15 +2,13 @@
 //!
 //! Invariant: while a [`Quiet`] lives, an object that is not deleted is in line or known to the consumer.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use super::super::delta::{Delta, DeltaObject, DeltaType, Known, SourceId};
 use super::super::keys::{Hashed, KeyTable};
 use super::line::Line;
 use super::DeltaFifo;
+use crate::hashing::hash;
 use crate::keyed::Keyed;
 
 /// The quiet phase of a [`DeltaFifo`]: nothing is processed, and pops wait until this is dropped.
@@ -41,16 +39,9 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
     ///
     /// A key in line counts for the source of its newest delta.
     pub fn replace(&self, source: SourceId, list: Vec<Arc<T>>, known: Known<T>) {
-        let hasher = &self.fifo.hasher;
-        let list: Vec<Listed<T>> = list
-            .into_iter()
-            .map(|object| Listed::new(hasher, object))
-            .collect();
+        let list: Vec<Listed<T>> = list.into_iter().map(|object| Listed::new(object)).collect();
         let listed = KeyTable::of(&list, list.len());
-        let known_hashes: Vec<u64> = known
-            .iter()
-            .map(|(key, _)| hasher.hash_one(&**key))
-            .collect();
+        let known_hashes: Vec<u64> = known.iter().map(|(key, _)| hash(key)).collect();
         let mut unused = Vec::new();
 
         let mut state = self.fifo.gate.lock();
@@ -105,10 +96,9 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
 
     /// Queues `Sync` for each known key that has nothing in line (§40); a key without an object is skipped.
     pub fn resync(&self, source: SourceId, known: Known<T>) {
-        let hasher = &self.fifo.hasher;
         let known: Vec<Listed<T>> = known
             .into_iter()
-            .filter_map(|(_, object)| Some(Listed::new(hasher, object?)))
+            .filter_map(|(_, object)| Some(Listed::new(object?)))
             .collect();
         let mut unused = Vec::new();
         let mut state = self.fifo.gate.lock();
@@ -139,9 +129,9 @@ struct Listed<T> {
 }
 
 impl<T: Keyed> Listed<T> {
-    fn new(hasher: &RandomState, object: Arc<T>) -> Self {
+    fn new(object: Arc<T>) -> Self {
         Self {
-            hash: hasher.hash_one(object.key()),
+            hash: object.key_hash(),
             object,
         }
     }
