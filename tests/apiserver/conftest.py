@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from informer.informer_support import informer_threads
 from kubernetes.client import ApiClient
 from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION
 
+from informer.informer_support import informer_threads
 from kubeinformer import SharedInformerFactory
 
 from .binaries import Binaries, BinariesUnavailableError, find_or_build
@@ -120,7 +120,7 @@ def make_factory() -> Iterator[Callable[..., SharedInformerFactory]]:
 
 
 @pytest.fixture
-def gate(make_factory: Callable[..., SharedInformerFactory]) -> Iterator[Gate]:  # noqa: ARG001  # shut down after it
+def gate(make_factory: Callable[..., SharedInformerFactory]) -> Iterator[Gate]:  # shut down after it
     """A gate for one informer's requests, open again when factories are shut down."""
     gate = Gate()
     yield gate

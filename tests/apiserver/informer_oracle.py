@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
-from informer.informer_support import Recorder, cached, eventually
 from kubernetes.client import ApiClient
 
+from informer.informer_support import Recorder, cached, eventually
 from kubeinformer import DeletedFinalStateUnknown, KubeObject, Resource, SharedIndexInformer, index
 
 from .rest import request

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from informer.informer_support import eventually
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
+from informer.informer_support import eventually
 from kubeinformer import APIStatusError, CacheSyncTimeoutError, SharedInformerFactory
 
 from .crd import DEFINITIONS, create_crd, delete_crd

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from informer.informer_support import eventually
 from kubernetes.client import ApiClient
 
+from informer.informer_support import eventually
 from kubeinformer import Resource, SharedInformerFactory
 from kubeinformer.informers.generated.resources import BUILT_IN
 

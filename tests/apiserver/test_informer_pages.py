@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from informer.informer_support import eventually
 from kubernetes.client import ApiClient
 
+from informer.informer_support import eventually
 from kubeinformer import ControllerOptions, KubeObject, Resource, SharedIndexInformer, SharedInformerFactory
 
 from .binaries import Binaries

@@ -1,4 +1,4 @@
-"""What the fault tests share: an informer under observation, a world that changes behind its back, a proxy that freezes.
+"""What the fault tests share: an informer under observation, a world that changes, and a proxy that freezes.
 
 `Follower.check` passes iff cache, indices and a replay of what the handler saw equal a fresh LIST.
 """

@@ -1,4 +1,4 @@
-"""What the informer tests share: waiting on conditions, a handler that records, and the oracle of what a cache must be."""
+"""What the informer tests share: waiting on conditions, a handler that records, and what a cache must be."""
 
 from __future__ import annotations
 

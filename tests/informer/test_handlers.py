@@ -144,9 +144,7 @@ def test_s139_a_slow_handler_delays_nobody_else(server: APIServer, factory: Shar
     informer = factory.core().v1().pods().informer()
     gate = threading.Event()
     slow = Recorder()
-    informer.add_event_handler(
-        ResourceEventHandlerFuncs(add_func=lambda obj: (gate.wait(30), slow.on_add(obj, False)))
-    )
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=lambda obj: (gate.wait(30), slow.on_add(obj, False))))
     quick = Recorder()
     informer.add_event_handler(quick)
     factory.start()

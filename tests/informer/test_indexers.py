@@ -32,7 +32,7 @@ def test_declared_and_python_indexers_agree(server: APIServer, factory: SharedIn
             "image": "spec.containers[*].image",
             "python_node": lambda obj: [obj["spec"]["nodeName"]],
             "python_app": lambda obj: [obj.labels["app"], obj.labels["app"]],
-            "none": lambda obj: [],  # noqa: ARG005
+            "none": lambda obj: [],
         }
     )
     factory.start()
@@ -120,7 +120,7 @@ def test_s16_an_index_function_that_raises_is_reported_and_the_object_is_in_the_
             raise LookupError("no version")
         return ["good"]
 
-    informer.add_indexers({"picky": picky, "wrong": lambda obj: obj.name, "numbers": lambda obj: [1]})  # noqa: ARG005
+    informer.add_indexers({"picky": picky, "wrong": lambda obj: obj.name, "numbers": lambda obj: [1]})
     factory.start()
     factory.wait_for_cache_sync(timeout=10)
     indexer = informer.indexer()

@@ -36,9 +36,7 @@ def test_s173_s175_start_starts_what_is_new_and_wait_waits_for_what_was_started(
     assert pods.start() is False
 
 
-def test_s153_s174_shutdown_ends_every_thread_and_threads_are_named(
-    server: APIServer, make_factory: Make
-) -> None:
+def test_s153_s174_shutdown_ends_every_thread_and_threads_are_named(server: APIServer, make_factory: Make) -> None:
     factory = make_factory(namespaces=["a", "b"])
     informer = factory.core().v1().pods().informer()
     informer.add_event_handler(Recorder())

@@ -41,7 +41,10 @@ def test_s176_asking_for_the_lister_makes_the_informer_exist(filled: SharedInfor
         ("other notin (x)", ["web-0", "web-1", "web-2", "web-3"]),
         ({"matchLabels": {"tier": "db"}}, ["web-2"]),
         ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}]}, ["web-1", "web-2"]),
-        ({"matchExpressions": [{"key": "canary", "operator": "DoesNotExist"}], "matchLabels": {"tier": "web"}}, ["web-0"]),
+        (
+            {"matchExpressions": [{"key": "canary", "operator": "DoesNotExist"}], "matchLabels": {"tier": "web"}},
+            ["web-0"],
+        ),
         (Selector("tier==api"), ["web-1"]),
         ("nobody=here", []),
     ],
@@ -64,9 +67,11 @@ def test_s181_a_missing_name_is_not_found(filled: SharedInformerFactory) -> None
         nodes.get("node-2")
 
 
-@pytest.mark.parametrize("selector", ["tier in (web", "a=b=c", {"matchExpression": []}, {"matchExpressions": [{"key": "a"}]}])
+@pytest.mark.parametrize(
+    "selector", ["tier in (web", "a=b=c", {"matchExpression": []}, {"matchExpressions": [{"key": "a"}]}]
+)
 def test_a_bad_selector_is_a_value_error(filled: SharedInformerFactory, selector: object) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         filled.core().v1().pods().lister().list(selector)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="selector"):
         filled.core().v1().pods().lister().list(5)  # type: ignore[arg-type]

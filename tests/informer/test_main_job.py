@@ -1,4 +1,4 @@
-"""The program that kubeinformer was made for: examples/pods.py, on a kubeconfig, and what its indices and listers say."""
+"""The program that kubeinformer was made for, examples/pods.py, on a kubeconfig."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_forbidden_namespace_is_named_and_does_not_stop_the_others(server: API
     recorder = Recorder()
     informer.add_event_handler(recorder)
     factory.start()
-    with pytest.raises(CacheSyncTimeoutError, match='pods in namespace b: .*forbidden.*"b"') as raised:
+    with pytest.raises(CacheSyncTimeoutError, match=r'pods in namespace b: .*forbidden.*"b"') as raised:
         factory.wait_for_cache_sync(timeout=20)
     assert list(raised.value.unsynced) == ["pods in namespace b"]
     eventually(lambda: sorted(recorder.state) == ["a/web-0"], "the other namespace is there")
@@ -130,7 +130,12 @@ def test_s178_a_tweak_that_raises_is_reported_and_tried_again(
 
 def test_custom_resources_by_group_version_and_plural(server: APIServer, make_factory: Make) -> None:
     server.create(custom_resource_definition("example.com", "widgets", "Widget"))
-    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "a"}, "spec": {"size": 3}}
+    widget = {
+        "apiVersion": "example.com/v1",
+        "kind": "Widget",
+        "metadata": {"name": "w", "namespace": "a"},
+        "spec": {"size": 3},
+    }
     server.create(widget)
     factory = make_factory()
     widgets = factory.for_resource("example.com/v1", "widgets")
@@ -139,7 +144,7 @@ def test_custom_resources_by_group_version_and_plural(server: APIServer, make_fa
     assert factory.wait_for_cache_sync(timeout=10) == {"widgets.example.com": True}
     assert [obj.key for obj in widgets.informer().indexer().by_index("size", "3")] == ["a/w"]
     assert widgets.lister().get("a/w")["spec"]["size"] == 3
-    with pytest.raises(TypeError, match="no model for example.com/v1 Widget"):
+    with pytest.raises(TypeError, match=r"no model for example\.com/v1 Widget"):
         widgets.lister().by_namespace("a").get("w").to_model()
 
 

@@ -88,8 +88,11 @@ def test_s36_s37_replace_adds_what_is_listed_then_tombstones_for_what_is_missing
     fifo = DeltaFIFO[Obj](known_objects=known, emit_delta_type_replaced=emit)
     fifo.add(obj("queued"))
     fifo.replace([obj("stays", 1), obj("new", 1)], "5")
-    popped = {name_of(o) if isinstance(o, dict) else o.key: [kind for kind, _ in deltas] for deltas in pop_all(fifo)
-              for o in [deltas[-1][1]]}
+    popped = {
+        name_of(o) if isinstance(o, dict) else o.key: [kind for kind, _ in deltas]
+        for deltas in pop_all(fifo)
+        for o in [deltas[-1][1]]
+    }
     listed = "Replaced" if emit else "Sync"
     assert popped == {"queued": ["Added", "Deleted"], "stays": [listed], "new": [listed], "gone": ["Deleted"]}
 
