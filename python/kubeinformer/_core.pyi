@@ -18,10 +18,11 @@ What holds for everything here:
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, ClassVar, Generic, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
+from typing import Any, ClassVar, Generic, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 __all__ = [
     "Change",
+    "DeltaFIFO",
     "Index",
     "Indexer",
     "InformerCore",
@@ -32,6 +33,7 @@ __all__ = [
     "ListReader",
     "Listener",
     "NewIndexers",
+    "RealFIFO",
     "Relist",
     "Selector",
     "Snapshot",
@@ -45,6 +47,12 @@ __all__ = [
 
 _T = TypeVar("_T")
 _IndexFunc: TypeAlias = Callable[[_T], Iterable[str] | None]
+
+class _KeyListerGetter(Protocol):
+    """client-go's KeyListerGetter; an `Indexer` is one."""
+
+    def list_keys(self) -> Sequence[str]: ...
+    def get_by_key(self, key: str, /) -> Any: ...
 
 @final
 class KubeObject(Mapping[str, Any]):
@@ -510,6 +518,212 @@ class Indexer(Generic[_T]):
 
     def __len__(self) -> int: ...
     def __contains__(self, key: str, /) -> bool: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class DeltaFIFO(Generic[_T]):
+    """client-go's DeltaFIFO (§32-§47): a queue that gives all changes of one key at a time, for any Python objects.
+
+    A delta is a pair (type, object): "Added", "Updated", "Deleted", "Replaced" or "Sync", and the object as it was
+    given, or a `DeletedFinalStateUnknown`. Adding never blocks; `replace`, `resync`, and `delete` of a key that is not
+    queued, wait until the process function that runs has returned, because they compare with the known objects. One
+    consumer is meant; several take turns.
+    """
+
+    def __new__(
+        cls,
+        key_function: Callable[[Any], str] | None = None,
+        known_objects: _KeyListerGetter | None = None,
+        *,
+        emit_delta_type_replaced: bool = False,
+        transformer: Callable[[_T], _T] | None = None,
+    ) -> Self:
+        """Make an empty queue.
+
+        Args:
+            key_function: None = `deletion_handling_meta_namespace_key_func`.
+            known_objects: what the consumer holds, such as an `Indexer`.
+            emit_delta_type_replaced: `replace` gives "Replaced" instead of "Sync" (§36).
+            transformer: called once with each object that is queued, not with tombstones (§46); what it raises is
+                raised by the call, and nothing is queued.
+
+        Raises:
+            TypeError: `known_objects` lacks `list_keys` or `get_by_key`.
+        """
+
+    def add(self, obj: _T) -> None:
+        """Queue "Added". Raises ObjectKeyError, or what the transformer raises; so do all that take objects."""
+
+    def update(self, obj: _T) -> None:
+        """Queue "Updated"."""
+
+    def delete(self, obj: Any) -> None:
+        """Queue "Deleted" for an object or a tombstone, unless its key is neither queued nor known (§35).
+
+        Raises:
+            RuntimeError: called from this queue's process function for a key that is not queued.
+        """
+
+    def add_many(self, changes: Sequence[tuple[str, Any]]) -> None:
+        """Queue (type, object) pairs under one lock, deletions as if known.
+
+        Raises:
+            ValueError: a type is not "Added", "Updated" or "Deleted"; nothing is queued then.
+        """
+
+    def replace(self, list: Sequence[_T], resource_version: str = "") -> None:
+        """Make `list` all that there is: tombstones for what is queued or known and not in it (§37-§39).
+
+        Raises:
+            RuntimeError: called from this queue's process function.
+        """
+
+    def resync(self) -> None:
+        """Queue "Sync" for each known object that has nothing queued (§40).
+
+        Raises:
+            RuntimeError: called from this queue's process function.
+        """
+
+    def pop(
+        self, process: Callable[[list[tuple[str, Any]], bool], object], timeout: float | None = None
+    ) -> list[tuple[str, Any]]:
+        """Call `process(deltas, is_in_initial_list)` with all deltas of the key that waits longest, and return them.
+
+        Blocks until there is one. What `process` raises is raised; the deltas are not queued again (§47).
+
+        Raises:
+            TimeoutError: nothing came in time.
+            ClosedError: the queue is closed and empty (§45).
+            RuntimeError: called from this queue's process function.
+        """
+
+    def pop_batch(
+        self,
+        process: Callable[[list[list[tuple[str, Any]]], bool], object],
+        max_items: int = 1000,
+        timeout: float | None = None,
+    ) -> list[list[tuple[str, Any]]]:
+        """The same for up to `max_items` keys at once, a list of deltas for each."""
+
+    def key_of(self, obj: Any) -> str:
+        """The key of an object or a tombstone.
+
+        Raises:
+            ObjectKeyError: the key function failed.
+        """
+
+    def close(self) -> None:
+        """Let blocked pops return; what is queued can still be popped (§45)."""
+
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+
+    def has_synced(self) -> bool:
+        """Whether the first `replace` was processed, or anything was added before one (§41-§44)."""
+
+    def wait_synced(self, timeout: float | None = None) -> bool:
+        """Block until `has_synced()`; False when the time is over or the queue closed before."""
+
+    def __len__(self) -> int:
+        """Keys that wait."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class RealFIFO(Generic[_T]):
+    """client-go's RealFIFO (§48-§62): a queue that keeps every change in order, for any Python objects.
+
+    A delta is a pair (type, object) as of `DeltaFIFO`. With atomic events, which is the mode without `known_objects`, a
+    list is one ("ReplacedAll", `ReplacedAllInfo`), a resync one ("SyncAll", `SyncAllInfo`), and the consumer compares
+    with its store. Adding never blocks.
+    """
+
+    def __new__(
+        cls,
+        key_function: Callable[[Any], str] | None = None,
+        known_objects: _KeyListerGetter | None = None,
+        *,
+        atomic_events: bool | None = None,
+        emit_delta_type_bookmark: bool = False,
+        transformer: Callable[[_T], _T] | None = None,
+    ) -> Self:
+        """Make an empty queue.
+
+        Args:
+            key_function: None = `deletion_handling_meta_namespace_key_func`.
+            known_objects: what the consumer holds; needed without atomic events, refused with them.
+            atomic_events: None = iff there are no `known_objects`.
+            emit_delta_type_bookmark: `bookmark` queues ("Bookmark", `BookmarkInfo`) (§60).
+            transformer: see `DeltaFIFO`; if it raises for one object of a list, nothing of the list is queued (§57).
+
+        Raises:
+            ValueError: options that exclude each other (§61).
+            TypeError: `known_objects` lacks `list_keys` or `get_by_key`.
+        """
+
+    def add(self, obj: _T) -> None:
+        """Queue "Added". Raises ObjectKeyError, or what the transformer raises; so do all that take objects."""
+
+    def update(self, obj: _T) -> None:
+        """Queue "Updated"."""
+
+    def delete(self, obj: Any) -> None:
+        """Queue "Deleted", whether the key is known or not (§48)."""
+
+    def add_many(self, changes: Sequence[tuple[str, Any]]) -> None:
+        """Queue (type, object) pairs under one lock.
+
+        Raises:
+            ValueError: a type is not "Added", "Updated" or "Deleted"; nothing is queued then.
+        """
+
+    def replace(self, list: Sequence[_T], resource_version: str = "") -> None:
+        """Queue the whole list (§49, §57). Without atomic events it waits for the process function that runs.
+
+        Raises:
+            RuntimeError: called from this queue's process function, without atomic events.
+        """
+
+    def resync(self) -> None:
+        """Queue a resync (§58); see `replace`."""
+
+    def bookmark(self, resource_version: str) -> None:
+        """Queue a bookmark, if the queue emits them."""
+
+    def pop(self, process: Callable[[tuple[str, Any], bool], object], timeout: float | None = None) -> tuple[str, Any]:
+        """Call `process(delta, is_in_initial_list)` with the oldest delta, and return that; see `DeltaFIFO.pop`."""
+
+    def pop_batch(
+        self,
+        process: Callable[[list[tuple[str, Any]], bool], object],
+        max_items: int = 1000,
+        timeout: float | None = None,
+    ) -> list[tuple[str, Any]]:
+        """The same for up to `max_items` deltas of as many keys (§52); atomic events come alone (§54)."""
+
+    def key_of(self, obj: Any) -> str:
+        """The key of an object or a tombstone.
+
+        Raises:
+            ObjectKeyError: the key function failed.
+        """
+
+    def close(self) -> None:
+        """Let blocked pops return; what is queued can still be popped."""
+
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+
+    def has_synced(self) -> bool:
+        """Whether the first list was processed (§50, §51)."""
+
+    def wait_synced(self, timeout: float | None = None) -> bool:
+        """Block until `has_synced()`; False when the time is over or the queue closed before."""
+
+    def __len__(self) -> int:
+        """Deltas that wait."""
+
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
 @final

@@ -108,7 +108,7 @@ def test_what_happened_in_a_gap_of_expired_history_is_told_as_it_is(
             expected.append(("update", key, cached.uid))
     fresh_cluster.expire_history()
     assert replay.steps == first_steps
-    assert not informer.is_live()
+    eventually(lambda: not informer.is_live(), "it does not pass for live for long")
     gate.open()
 
     assert_equal_to_server(writer, informer, replay)
@@ -209,12 +209,10 @@ def test_a_silent_etcd_stops_writes_but_no_informer(
 def test_a_stop_is_quick_while_the_server_is_silent(
     fresh_cluster: Cluster, writer: ApiClient, make_factory: MakeFactory
 ) -> None:
-    factory = make_factory(writer)
-    informer, _ = start(factory)
-    wait_live(informer)
+    watching, connecting = make_factory(writer), make_factory(writer, options=IMPATIENT)
+    wait_live(start(watching)[0])
     fresh_cluster.apiserver.pause()
-    late = make_factory(writer)
-    start(late)
-    for each in (factory, late):
-        assert each.shutdown(timeout=5.0) == []
+    start(connecting)
+    assert watching.shutdown(timeout=1.0) == [], "a read ends at once"
+    assert connecting.shutdown(timeout=3.0) == [], "an attempt to connect within connect_timeout"
     fresh_cluster.apiserver.resume()

@@ -105,6 +105,11 @@ class Follower:
         eventually(self.informer.is_live, "live")
         self.server.wait_for_watches(1)
 
+    def inject(self, data: bytes) -> None:
+        """Put bytes into the watch."""
+        self.wait_live()
+        assert self.server.faults.inject(data) == 1
+
     def touch(self) -> None:
         """One change that is sure to have arrived when this returns."""
         self.world.change(1)

@@ -63,8 +63,7 @@ def test_a_bad_object_in_a_watch(
     server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     follower = Follower(server, make_factory())
-    follower.wait_live()
-    server.faults.inject(event("MODIFIED", BAD_OBJECTS[name]))
+    follower.inject(event("MODIFIED", BAD_OBJECTS[name]))
     follower.world.change(10)
     eventually(lambda: follower.counters().relists == {"decode_error": 1}, "the relist")
     follower.check_goes_on()
@@ -92,7 +91,7 @@ def test_a_bad_item_stays_the_last_error_and_the_cache_as_it_was(server: APIServ
     follower.wait_live()
     before = cached(follower.informer)
     rule = server.faults.inject_list_item(BAD_OBJECTS["invalid UTF-8"], index=1, times=None)
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     eventually(lambda: server.faults.hits(rule) > 2, "lists that fail")
     follower.world.change(10)
     error = eventually(follower.informer.last_error, "the error").error
@@ -124,8 +123,7 @@ def test_no_events_in_a_watch(
     server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     follower = Follower(server, make_factory())
-    follower.wait_live()
-    server.faults.inject(BAD_STREAMS[name])
+    follower.inject(BAD_STREAMS[name])
     follower.world.change(10)
     eventually(lambda: follower.counters().relists == {"decode_error": 1}, "the relist")
     follower.check_goes_on()
@@ -150,7 +148,7 @@ def test_no_list_in_a_list(server: APIServer, make_factory: Make, caplog: pytest
     follower = Follower(server, make_factory(options={"use_watch_list": False}))
     follower.wait_live()
     server.faults.respond(200, body=BAD_LISTS[name], verb="list")
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     follower.world.change(10)
     eventually(lambda: follower.counters().lists == 3, "the list after that")
     follower.check_goes_on()
@@ -172,7 +170,7 @@ def test_s119_an_unknown_type_of_event_is_skipped(server: APIServer, make_factor
     follower = Follower(server, make_factory())
     follower.wait_live()
     version = server.create(config_map("other"))["metadata"]["resourceVersion"]
-    server.faults.inject(event("TELEPORTED", {"metadata": {"name": "a", "resourceVersion": version}}))
+    follower.inject(event("TELEPORTED", {"metadata": {"name": "a", "resourceVersion": version}}))
     eventually(lambda: follower.informer.last_sync_resource_version() == version, "the version moves on")
     follower.check_goes_on()
     assert follower.counters().relists == {}
@@ -181,8 +179,7 @@ def test_s119_an_unknown_type_of_event_is_skipped(server: APIServer, make_factor
 @pytest.mark.parametrize("obj", [{}, {"kind": "Pod"}, "no", None, 5, {"kind": "Status", "code": "410"}])
 def test_f27_an_error_event_that_is_no_status(server: APIServer, make_factory: Make, obj: object) -> None:
     follower = Follower(server, make_factory())
-    follower.wait_live()
-    server.faults.inject(event("ERROR", obj))
+    follower.inject(event("ERROR", obj))
     follower.world.change(10)
     eventually(lambda: follower.counters().relists == {"watch_error": 1}, "the relist")
     follower.check_goes_on()
@@ -193,8 +190,7 @@ def test_a_bookmark_without_a_version(
     server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture, obj: dict[str, Any]
 ) -> None:
     follower = Follower(server, make_factory())
-    follower.wait_live()
-    server.faults.inject(event("BOOKMARK", obj))
+    follower.inject(event("BOOKMARK", obj))
     follower.world.change(10)
     eventually(lambda: follower.counters().relists == {"decode_error": 1}, "the relist")
     follower.check_goes_on()
@@ -247,7 +243,7 @@ def test_of_duplicate_keys_the_last_counts_everywhere(server: APIServer, make_fa
         b'"spec":{"nodeName":"node-8"},"spec":{"nodeName":"node-8","nodeName":"node-9"},'
         b'"kind":"Node","kind":"Pod","apiVersion":"v2","apiVersion":"v1"}' % version
     )
-    server.faults.inject(event("ADDED", raw))
+    follower.inject(event("ADDED", raw))
     indexer = follower.informer.indexer()
     obj = eventually(lambda: indexer.get_by_key("other/twice"), "the object")
     assert (obj.name, obj.namespace, obj.labels) == ("twice", "other", {"app": "c"})
@@ -259,7 +255,7 @@ def test_of_duplicate_keys_the_last_counts_everywhere(server: APIServer, make_fa
     assert indexer.index_keys("node", "node-8") == []
     assert [found.key for found in indexer.list("app=c")] == ["other/twice"]
     assert indexer.project(["spec.nodeName"], index="namespace", value="other") == [("node-9",)]
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     follower.check_goes_on()
 
 
@@ -268,8 +264,7 @@ def test_a_storm_of_garbage_is_one_warning_and_no_flood(
 ) -> None:
     follower = Follower(server, make_factory())
     for number in range(8):
-        follower.wait_live()
-        server.faults.inject(HTML if number % 2 else event("ADDED", b"null"))
+        follower.inject(HTML if number % 2 else event("ADDED", b"null"))
         eventually(lambda number=number: follower.counters().relists == {"decode_error": number + 1}, "the relist")
     follower.check_goes_on()
     assert sum(record.levelno >= logging.WARNING for record in caplog.records) == 1

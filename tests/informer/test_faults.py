@@ -29,8 +29,7 @@ BOTH = pytest.mark.parametrize("use_watch_list", [True, False], ids=["watch-list
 
 def test_f5_410_as_an_event(server: APIServer, make_factory: Make) -> None:
     follower = Follower(server, make_factory())
-    follower.wait_live()
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     follower.world.change(20)
     eventually(lambda: follower.counters().relists == {"expired": 1}, "the relist")
     follower.check_goes_on()
@@ -65,7 +64,7 @@ def test_f5_410_in_the_middle_of_a_list(server: APIServer, make_factory: Make) -
     # A list at "0" or at a version has no pages. One without a version has them, unless it is the second try at once.
     server.faults.respond(410, verb="list")
     server.faults.respond(503, verb="list")
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     eventually(lambda: compacted, "the second page")
     follower.check_goes_on()
     queries = [request.query for request in follower.requests("list")]
@@ -167,7 +166,7 @@ def test_f21_f29_html_instead_of_an_answer(server: APIServer, make_factory: Make
 def test_f12_a_server_without_watch_list_is_remembered(server: APIServer, make_factory: Make) -> None:
     server.faults.refuse_watch_list()
     follower = Follower(server, make_factory())
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     eventually(lambda: follower.counters().relists, "the relist")
     follower.factory.core().v1().config_maps().informer()
     follower.factory.start()
@@ -180,7 +179,7 @@ def test_f12_no_end_bookmark_falls_back_and_is_remembered(server: APIServer, mak
     server.faults.no_end_bookmark()
     follower = Follower(server, make_factory(options={"watch_list_timeout": 0.3}))
     assert follower.counters().watch_lists == 1
-    server.faults.inject(event("ERROR", status(410, "Expired")))
+    follower.inject(event("ERROR", status(410, "Expired")))
     eventually(lambda: follower.counters().relists, "the relist")
     follower.check_goes_on()
     assert follower.counters().watch_lists == 1

@@ -116,6 +116,26 @@ def test_s148_a_handler_may_add_and_remove_handlers_and_use_the_lister(
     assert seen == ["web-0"]
 
 
+def test_s146_a_handler_that_removes_itself_hears_nothing_more(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    for number in range(3):
+        server.create(pod(f"web-{number}"))
+    informer = factory.core().v1().pods().informer()
+    seen: list[str] = []
+
+    def added(obj: KubeObject) -> None:
+        seen.append(obj.name)
+        informer.remove_event_handler(registration)
+
+    registration = informer.add_event_handler(ResourceEventHandlerFuncs(add_func=added))
+    factory.start()
+    eventually(lambda: seen, "the first pod")
+    registration.thread.join(10)
+    assert not registration.thread.is_alive()
+    assert len(seen) == 1, "also of the batch that was handed out already"
+
+
 def test_s151_s152_a_handler_that_raises_is_reported_and_delivery_goes_on(
     server: APIServer, factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture
 ) -> None:

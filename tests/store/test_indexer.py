@@ -249,7 +249,7 @@ def test_store_takes_any_text_as_a_key(make_store: Make) -> None:
         (lambda: Indexer(5), "key_func"),  # type: ignore[arg-type]
         (lambda: Indexer(str, [values_of]), "indexers"),  # type: ignore[arg-type]
         (lambda: ThreadSafeStore({"values": "spec.nodeName"}), "indexers"),  # type: ignore[arg-type]
-        (lambda: ThreadSafeStore({5: values_of}), "indexers"),  # type: ignore[arg-type]
+        (lambda: ThreadSafeStore({5: values_of}), "indexers"),  # type: ignore[dict-item]
         (lambda: ThreadSafeStore().add(5, 5), "key"),  # type: ignore[arg-type]
         (lambda: ThreadSafeStore().replace([5]), "items"),  # type: ignore[arg-type]
         (lambda: Indexer().replace(5), "items"),  # type: ignore[arg-type]

@@ -232,11 +232,16 @@ fn a_version_that_the_store_holds_is_not_read_into_a_second_copy() {
         let store = informer.informer().store().read();
         Arc::clone(store.get(key).expect("the object is stored"))
     };
-    relist(&[object("a", "u", "5"), object("b", "u", "6")]);
+    relist(&[
+        object("a", "u", "5"),
+        object("b", "u", "6"),
+        object("c", "u", "7"),
+    ]);
     process(&informer);
     let (a, b) = (stored("a"), stored("b"));
 
-    relist(&[object("a", "u", "5"), object("b", "another", "6")]);
+    let restored = object("c", "u", "7").replace("\"v1\"", "\"v1\",\"spec\":{}");
+    relist(&[object("a", "u", "5"), object("b", "another", "6"), restored]);
     let queue = informer.informer().queue();
     let delta = queue.pop(NOW).expect("the list is queued");
     let DeltaObject::Replacement(list) = delta.object else {
@@ -245,6 +250,10 @@ fn a_version_that_the_store_holds_is_not_read_into_a_second_copy() {
     assert!(Arc::ptr_eq(&list.objects[0], &a));
     assert!(!Arc::ptr_eq(&list.objects[1], &b));
     assert_eq!(list.objects[1].uid(), "another");
+    assert!(
+        list.objects[2].section("spec").is_some(),
+        "another content under the same uid and version, from a server that was restored"
+    );
 }
 
 #[test]

@@ -15,13 +15,14 @@ use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyString};
 
+use crate::detached::{detached, Reference};
 use crate::errors;
 use crate::fork::Birth;
 use crate::item::Item;
 
 const SOURCE: SourceId = SourceId(0);
 
-type Functions = Vec<(Arc<str>, Py<PyAny>)>;
+type Functions = Vec<(Arc<str>, Reference)>;
 
 /// One change of a transaction.
 pub enum Change {
@@ -62,7 +63,7 @@ impl Indexed {
         if let Some(view) = self.store.try_read() {
             return Ok(with(&view));
         }
-        Ok(py.detach(|| with(&self.store.read())))
+        Ok(detached(py, || with(&self.store.read())))
     }
 
     /// The same for what may touch many objects.
@@ -72,7 +73,7 @@ impl Indexed {
         with: impl Fn(&View<'_, Item>) -> R + Sync,
     ) -> PyResult<R> {
         self.birth.check()?;
-        Ok(py.detach(|| with(&self.store.read())))
+        Ok(detached(py, || with(&self.store.read())))
     }
 
     fn functions(&self) -> (u32, Arc<Functions>) {
@@ -106,7 +107,7 @@ impl Indexed {
                     applied.map(drop)
                 }
             };
-            match py.detach(apply) {
+            match detached(py, apply) {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Stale) => py.check_signals()?,
                 Err(error) => return Err(errors::store(&error)),
@@ -125,13 +126,13 @@ impl Indexed {
         let object = item.object(py);
         let mut values: Vec<(u16, Vec<String>)> = Vec::with_capacity(functions.len());
         for (number, (name, function)) in functions.iter().enumerate() {
-            match index_values(function.bind(py), &object) {
+            match index_values(function.get(py), &object) {
                 Ok(of_index) => {
                     item.note(name, None);
                     values.push((number as u16, of_index));
                 }
                 Err(failure) if failure.is_instance_of::<PyException>(py) => {
-                    self.failed(py, name, item, &failure)?
+                    self.failed(py, name, item, &failure)?;
                 }
                 Err(interrupt) => return Err(interrupt),
             }
@@ -154,7 +155,10 @@ impl Indexed {
         item: &Arc<Item>,
         failure: &PyErr,
     ) -> PyResult<()> {
-        let known = item.note(index, Some(failure.value(py).clone().into_any().unbind()));
+        let known = item.note(
+            index,
+            Some(Reference::new(failure.value(py).clone().into_any())),
+        );
         let failed_before =
             |stored: &Arc<Item>| !Arc::ptr_eq(stored, item) && stored.has_failed(index);
         if !known && !self.read(py, |view| view.get(item.key()).is_some_and(failed_before))? {
@@ -175,11 +179,7 @@ impl Indexed {
         for (index, _) in self.functions().1.iter() {
             let of_index = PyDict::new(py);
             for item in &failed {
-                if let Some((_, failure)) = item
-                    .failures(py)
-                    .into_iter()
-                    .find(|(name, _)| name == index)
-                {
+                if let Some(failure) = item.failure(py, index) {
                     of_index.set_item(item.key(), failure)?;
                 }
             }
@@ -205,9 +205,12 @@ impl Indexed {
         let all = old
             .iter()
             .chain(&new)
-            .map(|(name, function)| (Arc::clone(name), function.clone_ref(py)))
+            .map(|(name, function)| {
+                let function = Reference::new(function.get(py).clone());
+                (Arc::clone(name), function)
+            })
             .collect();
-        let pending = py.detach(|| {
+        let pending = detached(py, || {
             let pending = self.store.begin_add_indices(&names)?;
             self.set_functions(Arc::new(all));
             Ok(pending)
@@ -218,13 +221,13 @@ impl Indexed {
             .objects()
             .try_for_each(|item| self.put(py, &mut values, item, &new))
         {
-            py.detach(|| {
+            detached(py, || {
                 self.store.abort_add_indices(&pending);
                 self.set_functions(old);
             });
             return Err(interrupt);
         }
-        py.detach(|| self.store.finish_add_indices(pending, &values));
+        detached(py, || self.store.finish_add_indices(pending, &values));
         Ok(())
     }
 
@@ -241,7 +244,7 @@ impl Indexed {
         self.birth.check()?;
         let indexers = PyDict::new(py);
         for (name, function) in self.functions().1.iter() {
-            indexers.set_item(&**name, function)?;
+            indexers.set_item(&**name, function.get(py))?;
         }
         Ok(indexers)
     }
@@ -259,7 +262,7 @@ impl Indexed {
         let Some((_, function)) = functions.iter().find(|(known, _)| &**known == name) else {
             return Err(errors::store(&StoreError::NoIndex(name.to_owned())));
         };
-        let values = index_values(function.bind(py), object)?;
+        let values = index_values(function.get(py), object)?;
         let found = self.read(py, |view| {
             let mut found: Vec<Arc<Item>> = Vec::new();
             for value in &values {
@@ -332,7 +335,7 @@ impl Indexed {
 
     pub fn bookmark(&self, py: Python<'_>, resource_version: &str) -> PyResult<()> {
         self.birth.check()?;
-        py.detach(|| self.store.set_resource_version(resource_version));
+        detached(py, || self.store.set_resource_version(resource_version));
         Ok(())
     }
 
@@ -378,7 +381,7 @@ fn checked_functions(indexers: &Bound<'_, PyMapping>) -> PyResult<Functions> {
                 "indexers[{name:?}] must be callable"
             )));
         }
-        Ok((name.into(), function.unbind()))
+        Ok((name.into(), Reference::new(function)))
     });
     checked.collect()
 }

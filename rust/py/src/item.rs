@@ -9,14 +9,15 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::detached::Reference;
 use crate::errors;
 
 /// An index and what its function raised.
-type Failure = (Arc<str>, Py<PyAny>);
+type Failure = (Arc<str>, Reference);
 
 pub struct Item {
     key: Box<str>,
-    object: Py<PyAny>,
+    object: Reference,
     /// Of the index functions that raise on this object. Nothing of Python is called or dropped under the lock.
     failures: Mutex<Vec<Failure>>,
 }
@@ -25,18 +26,18 @@ impl Item {
     pub fn new(key: &str, object: &Bound<'_, PyAny>) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
-            object: object.clone().unbind(),
+            object: Reference::new(object.clone()),
             failures: Mutex::default(),
         })
     }
 
     /// The very object that was put in (client-go §11).
     pub fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        self.object.bind(py).clone()
+        self.object.get(py).clone()
     }
 
     /// Sets or clears what the function of an index raised; whether it had raised before.
-    pub fn note(&self, index: &Arc<str>, failure: Option<Py<PyAny>>) -> bool {
+    pub fn note(&self, index: &Arc<str>, failure: Option<Reference>) -> bool {
         let mut failures = self.failures.lock();
         let known = failures.iter().position(|(name, _)| name == index);
         let before = known.map(|place| failures.swap_remove(place));
@@ -56,12 +57,10 @@ impl Item {
         !self.failures.lock().is_empty()
     }
 
-    pub fn failures(&self, py: Python<'_>) -> Vec<Failure> {
+    pub fn failure<'py>(&self, py: Python<'py>, index: &str) -> Option<Bound<'py, PyAny>> {
         let failures = self.failures.lock();
-        failures
-            .iter()
-            .map(|(name, failure)| (Arc::clone(name), failure.clone_ref(py)))
-            .collect()
+        let failure = failures.iter().find(|(name, _)| &**name == index);
+        failure.map(|(_, failure)| failure.get(py).clone())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod decoded;
 mod delta_fifo;
+mod detached;
 mod errors;
 mod fifo;
 mod fork;

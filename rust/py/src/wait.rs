@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::detached::detached;
+
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Longer than any program runs; as a deadline it would overflow.
@@ -37,7 +39,7 @@ pub fn wait<R: Send>(
     mut step: impl FnMut(Option<Duration>) -> Option<R> + Send,
 ) -> PyResult<Option<R>> {
     if timeout == Some(Duration::ZERO) {
-        return Ok(py.detach(|| step(timeout)));
+        return Ok(detached(py, || step(timeout)));
     }
     let slice = is_main_thread(py)?.then_some(SLICE);
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -47,7 +49,7 @@ pub fn wait<R: Send>(
             (Some(slice), Some(left)) => Some(slice.min(left)),
             (slice, left) => slice.or(left),
         };
-        if let Some(answer) = py.detach(|| step(this_time)) {
+        if let Some(answer) = detached(py, || step(this_time)) {
             return Ok(Some(answer));
         }
         py.check_signals()?;

@@ -84,7 +84,7 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
                 );
                 assert!(event, "{:?} is not an event of one object", delta.kind);
                 delta.initial = false;
-                self.keyed_slot(delta)
+                Self::keyed_slot(delta)
             })
             .collect();
         let mut state = self.gate.lock();
@@ -247,13 +247,13 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
         self.gate.lock().waiting
     }
 
-    fn keyed_slot(&self, delta: Delta<T>) -> Slot<T> {
+    fn keyed_slot(delta: Delta<T>) -> Slot<T> {
         let hash = delta.key_hash();
         Slot::new(delta, hash)
     }
 
     fn push(&self, delta: Delta<T>) {
-        let slot = self.keyed_slot(delta);
+        let slot = Self::keyed_slot(delta);
         let mut state = self.gate.lock();
         state.initial.populate(slot.delta.source);
         state.content.push(slot);

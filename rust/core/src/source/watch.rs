@@ -158,7 +158,7 @@ impl State {
                 }
             }
             EventType::Added | EventType::Modified | EventType::Deleted => {
-                self.object(source, event)?
+                self.object(source, event)?;
             }
         }
         self.progress.events += 1;

@@ -515,7 +515,7 @@ fn objects_are_freed_when_no_lock_is_held() {
     assert_eq!(freed.load(Ordering::Relaxed), 24, "the caller has it");
     let keys: Vec<Option<&str>> = replaced
         .iter()
-        .map(|it| it.as_ref().map(|it| it.key()))
+        .map(|it| it.as_deref().map(Keyed::key))
         .collect();
     assert_eq!(keys, [Some("3"), None]);
     drop(replaced);

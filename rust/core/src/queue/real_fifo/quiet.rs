@@ -22,10 +22,10 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
     ///
     /// A queued key counts for the source of its newest delta.
     pub fn replace(&self, source: SourceId, list: Vec<Arc<T>>, known: Known<T>) {
-        let list: Vec<Slot<T>> = self.slots(list, |object| {
+        let list: Vec<Slot<T>> = Self::slots(list, |object| {
             Delta::new(DeltaType::Replaced, source, object.into())
         });
-        let known: Vec<Slot<T>> = self.slots(known, |(key, object)| {
+        let known: Vec<Slot<T>> = Self::slots(known, |(key, object)| {
             Delta::deleted(source, DeltaObject::tombstone(key, object))
         });
         let listed = KeyTable::of(&list, list.len());
@@ -66,7 +66,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
     /// Queues `Sync` for each known key with nothing queued; a key without an object is skipped.
     pub fn resync(&self, source: SourceId, known: Known<T>) {
         let objects = known.into_iter().filter_map(|(_, object)| object);
-        let known: Vec<Slot<T>> = self.slots(objects, |object| {
+        let known: Vec<Slot<T>> = Self::slots(objects, |object| {
             Delta::new(DeltaType::Sync, source, object.into())
         });
         let mut unused = Vec::new();
@@ -86,14 +86,10 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
         self.fifo.gate.enqueued(state);
     }
 
-    fn slots<I>(
-        &self,
-        items: impl IntoIterator<Item = I>,
-        delta: impl Fn(I) -> Delta<T>,
-    ) -> Vec<Slot<T>> {
+    fn slots<I>(items: impl IntoIterator<Item = I>, delta: impl Fn(I) -> Delta<T>) -> Vec<Slot<T>> {
         items
             .into_iter()
-            .map(|item| self.fifo.keyed_slot(delta(item)))
+            .map(|item| RealFifo::keyed_slot(delta(item)))
             .collect()
     }
 }
