@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyTuple, PyType};
 
+use crate::detached::detached;
 use crate::errors;
 use crate::fork::Birth;
 use crate::item::{Item, KeyFunction};
@@ -197,7 +198,7 @@ impl Surroundings {
         *self.consumer.lock() = me;
         let result = process(popped);
         *self.consumer.lock() = None;
-        py.detach(processed);
+        detached(py, processed);
         result
     }
 }
