@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from benches.contract import BATCH, Handler, Item, Peer, QueueAndStore, Ready, Row, Synced
@@ -25,7 +26,9 @@ _INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"
 
 
 def peer(name: str) -> Peer:
-    """The peer of that name; KeyError if there is none."""
+    """The peer of that name, whose modules are loaded by now as a rival's are; KeyError if there is none."""
+    import_module("kubernetes.client")
+    import_module("kubeinformer.informers.generated.core_v1")
     uses = _USES_WATCH_LIST[name]
     return Peer(name, _sync(uses), _watch(uses))
 

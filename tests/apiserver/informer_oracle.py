@@ -63,29 +63,42 @@ _EXPECTED: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
 
 
 class Replay(Recorder):
-    """A handler that keeps every step with the object's uid, and the state that follows from the steps."""
+    """A handler that keeps every step with the object's uid, and the state that follows from the steps.
+
+    In ``faults`` is what no handler may ever see: a step that does not fit the one before it, or goes back in time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[tuple[str, str, str]] = []
+        self._versions: dict[str, int] = {}
 
     def on_add(self, obj: KubeObject, is_in_initial_list: bool) -> None:
-        self.steps.append(("add", obj.key, obj.uid))
+        self._step("add", obj)
         super().on_add(obj, is_in_initial_list)
 
     def on_update(self, old: KubeObject, new: KubeObject) -> None:
-        self.steps.append(("update", new.key, new.uid))
+        self._step("update", new)
         if old.uid != new.uid:
             self.faults.append(f"updated to another object: {new.key}")
         super().on_update(old, new)
 
     def on_delete(self, obj: KubeObject | DeletedFinalStateUnknown) -> None:
-        kind = "tombstone" if isinstance(obj, DeletedFinalStateUnknown) else "delete"
-        self.steps.append((kind, obj.key, obj.uid))
+        if isinstance(obj, DeletedFinalStateUnknown):
+            self.steps.append(("tombstone", obj.key, obj.uid))
+        else:
+            self._step("delete", obj)
         known = self.state.get(obj.key)
         if known is not None and orjson.loads(known)["metadata"]["uid"] != obj.uid:
             self.faults.append(f"deleted what it was not: {obj.key}")
         super().on_delete(obj)
+
+    def _step(self, kind: str, obj: KubeObject) -> None:
+        self.steps.append((kind, obj.key, obj.uid))
+        before, now = self._versions.get(obj.key, 0), int(obj.resource_version)
+        if now <= before:
+            self.faults.append(f"{kind} goes from version {before} to {now}: {obj.key}")
+        self._versions[obj.key] = now
 
     def of(self, key: str) -> list[tuple[str, str]]:
         """The steps of one object, without its key."""
