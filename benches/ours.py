@@ -1,7 +1,8 @@
 """kubeinformer's sides of both benchmarks.
 
-Invariant: what is named here is driven, checked and measured by exactly the code that drives the rivals. kubeinformer
-is imported inside the functions, so that the process that measures a rival holds nothing of it.
+Invariant: what is named here is driven, checked and measured by exactly the code that drives the rivals; the row
+`prepared` is not named here, see `benches/prepared.py`. kubeinformer is imported inside the functions, so that the
+process that measures a rival holds nothing of it.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Bytes:
     collect_garbage = True
 
     def __init__(self) -> None:
-        from kubeinformer.cache.controller import InformerCore
+        from kubeinformer._core import InformerCore
         from kubeinformer.cache.index_functions import IndexFunctions
         from kubeinformer.index import namespace
 

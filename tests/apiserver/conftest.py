@@ -1,9 +1,10 @@
-"""Fixtures on a real API server: a test carries the marker ``apiserver`` iff it uses one of them.
+"""Fixtures on a real API server: a test carries the marker ``apiserver`` iff it uses a server.
 
 ``cluster`` is shared by the whole session: reach it, never hurt it, and work in a ``namespace`` of your own.
 ``fresh_cluster`` belongs to one test, which may kill and compact it. Both skip, saying what to set, when there is no
 kube-apiserver; with ``KUBEINFORMER_REQUIRE_APISERVER=1`` (continuous integration) they fail instead. With
-``USE_EXISTING_CLUSTER=true``, ``cluster`` is the one of the current kubeconfig.
+``USE_EXISTING_CLUSTER=true``, ``cluster`` is the one of the current kubeconfig. ``make_factory`` and ``gate`` are for
+informers and need no server.
 """
 
 from __future__ import annotations

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
+import struct
 import subprocess
+import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from cli_process import COMMAND, PATIENCE, Ended, Running, environment
@@ -17,7 +22,7 @@ Watch = Callable[..., Running]
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 AT_ONCE = 0.2
-ATTEMPTS = 5
+ATTEMPTS = 15
 
 
 @pytest.fixture
@@ -91,16 +96,25 @@ def test_ctrl_c_while_it_waits_to_try_again(server: APIServer, watch: Watch) -> 
 def test_ctrl_c_while_nobody_reads_the_output(
     server: APIServer, command: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    # More than a pipe holds: it blocks in a write, and what it could not write must not hold up its end.
-    for number in range(40):
-        server.create(config_map(f"large-{number}", data={"text": "x" * 20_000}))
+    # More than a pipe holds: it blocks in a write, and the line that is left in its buffer must not hold up its end.
+    for number in range(1000):
+        server.create(config_map(f"map-{number:04}"))
     process = command("cm", "-o", "json")
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.read(10_000)
+    _wait_until_full(process.stdout)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == INTERRUPTED
     assert process.stderr.read() == b""
+
+
+def _wait_until_full(pipe: IO[bytes]) -> None:
+    """Wait until a pipe is as good as full: whoever goes on writing to it blocks."""
+    capacity = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    deadline = time.monotonic() + PATIENCE
+    while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0] < capacity * 7 // 8:
+        assert time.monotonic() < deadline, "the pipe does not fill"
 
 
 def test_a_reader_that_goes_away_while_nothing_happens(

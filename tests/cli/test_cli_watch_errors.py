@@ -184,9 +184,9 @@ def test_an_outage_is_said_once_and_its_end_too(server: APIServer, watch: Watch)
     server.wait_for_watches(resource="pods")
     server.faults.refuse_connections()
     server.faults.drop_connections()
-    assert running.message() == (
-        f"kubeinformer: cannot reach the server at {server.url}: connection refused; trying again"
-    )
+    # Whichever comes first, the reset or the refusal, the other one is not said as well.
+    said = rf"kubeinformer: cannot reach the server at {server.url}: .*; trying again"
+    assert re.fullmatch(said, running.message())
     server.faults.accept_connections()
     assert running.message() == 'kubeinformer: watching pods in namespace "default"'
     server.create(pod("web-1"))
@@ -207,6 +207,6 @@ def test_a_server_that_is_busy_is_waited_for(server: APIServer, watch: Watch) ->
 
 def test_verbose_logs_what_the_informer_does(server: APIServer, kubeconfig: Path, tmp_path: Path) -> None:
     server.create(pod("web-0"))
-    ended = run(tmp_path, "watch", "pods", "-v", "-o", "name", "--seconds", "0.5", "--kubeconfig", str(kubeconfig))
+    ended = run(tmp_path, "watch", "pods", "-v", "-o", "name", "--seconds", "2", "--kubeconfig", str(kubeconfig))
     assert (ended.returncode, ended.stdout) == (0, "pod/web-0\n")
     assert "INFO v1/pods in default: read" in ended.stderr

@@ -1,8 +1,4 @@
-"""Many threads at once on a running informer: every answer is one cut of store and indices, and nothing hangs.
-
-The pods make cuts visible: of each pair "first" is written before "second", so in one cut first is ahead by 0 or 1.
-Each pod has its number as its node, a label and the value of an index function.
-"""
+"""Many threads at once on a running informer: every answer is one cut of store and indices, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -11,172 +7,32 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import orjson
 import pytest
-from fault_support import Follower, Make, World, event, status
+from fault_support import Follower, Make, World
 from informer_support import Recorder, assert_equal_to_server, eventually, informer_threads
+from thread_support import NAMES, NAMESPACES, VALUES, Informer, Reader, number_of, numbered, workers, writer
 
-from kubeinformer import ControllerOptions, KubeObject, SharedIndexInformer, SharedInformerFactory
+from kubeinformer import ControllerOptions, SharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
-NAMESPACES = ("a", "b")
-VALUES = 5
 SECONDS = 2.0
-
-Informer = SharedIndexInformer[KubeObject]
-
-
-def numbered(name: str, namespace: str, number: int) -> dict[str, Any]:
-    value = str(number % VALUES)
-    return pod(name, namespace, node=f"node-{value}", labels={"value": value, "number": str(number)})
-
-
-def number_of(obj: KubeObject) -> int:
-    return int(obj.labels["number"])
-
-
-@contextmanager
-def workers(*works: Callable[[], None]) -> Iterator[list[BaseException]]:
-    """Repeat each function on a thread of its own until the block is left, or one of them raises; then raise that."""
-    stop, errors = threading.Event(), []
-
-    def repeat(work: Callable[[], None]) -> None:
-        try:
-            while not stop.is_set() and not errors:
-                work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=repeat, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    try:
-        yield errors
-    finally:
-        stop.set()
-        deadline = time.monotonic() + 10
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        hanging = [thread.name for thread in threads if thread.is_alive()]
-    assert hanging == []
-    if errors:
-        raise errors[0]
-
-
-def writer(server: APIServer, namespace: str) -> Callable[[], None]:
-    numbers = iter(range(1, 1_000_000))
-
-    def write() -> None:
-        number = next(numbers)
-        server.update(numbered("first", namespace, number))
-        server.update(numbered("second", namespace, number))
-        server.update(numbered(f"other-{number % 20}", namespace, number))
-        if number % 3:
-            server.create(numbered("now-and-then", namespace, number))
-            server.delete("pods", "now-and-then", namespace)
-
-    return write
-
-
-class Reader:
-    """Each method asks one question and checks that the answer is one cut."""
-
-    def __init__(self, informer: Informer) -> None:
-        self.indexer = informer.indexer()
-        self.random = random.Random(5)
-        self.answers = 0
-
-    def value(self) -> str:
-        self.answers += 1
-        return str(self.random.randrange(VALUES))
-
-    def check_pairs(self, numbers: dict[str, int]) -> None:
-        for namespace in NAMESPACES:
-            first, second = numbers.get(f"{namespace}/first"), numbers.get(f"{namespace}/second")
-            if first is not None and second is not None:
-                assert first - second in (0, 1), numbers
-
-    def check_population(self, keys: list[str]) -> None:
-        assert len(keys) == len(set(keys))
-        assert len([key for key in keys if not key.endswith("now-and-then")]) == 22 * len(NAMESPACES)
-
-    def by_key(self) -> None:
-        second = self.indexer.get_by_key("a/second")
-        first = self.indexer.get_by_key("a/first")
-        assert first is not None
-        assert second is not None
-        assert number_of(first) >= number_of(second)
-        assert first["spec"]["nodeName"] == f"node-{first.labels['value']}"
-
-    def by_index(self) -> None:
-        value = self.value()
-        for name, wanted in (("node", f"node-{value}"), ("function", value)):
-            found = self.indexer.by_index(name, wanted)
-            assert all(obj.labels["value"] == value for obj in found)
-            assert len({obj.key for obj in found}) == len(found)
-            self.check_pairs({obj.key: number_of(obj) for obj in found})
-
-    def by_selector(self) -> None:
-        value = self.value()
-        found = self.indexer.list(f"value={value},number")
-        assert all(obj.labels["value"] == value for obj in found)
-        self.check_pairs({obj.key: number_of(obj) for obj in found})
-
-    def by_list(self) -> None:
-        found = self.indexer.list()
-        self.check_population([obj.key for obj in found])
-        self.check_pairs({obj.key: number_of(obj) for obj in found})
-        self.check_population(list(self.indexer.list_keys()))
-
-    def by_namespace(self) -> None:
-        keys = self.indexer.index_keys("namespace", "a")
-        assert len(set(keys) - {"a/now-and-then"}) == 22
-        assert keys == sorted(keys)
-        assert set(self.indexer.list_index_func_values("namespace")) == set(NAMESPACES)
-
-    def by_projection(self) -> None:
-        rows = self.indexer.project(["metadata.namespace", "metadata.name", "metadata.labels.number", "spec.nodeName"])
-        keys = {f"{namespace}/{name}": int(number) for namespace, name, number, _ in rows}
-        self.check_population(list(keys))
-        self.check_pairs(keys)
-        assert all(node == f"node-{int(number) % VALUES}" for _, _, number, node in rows)
-
-    def by_json(self) -> None:
-        objects = orjson.loads(self.indexer.list_json())
-        numbers = {
-            f"{obj['metadata']['namespace']}/{obj['metadata']['name']}": int(obj["metadata"]["labels"]["number"])
-            for obj in objects
-        }
-        self.check_population(list(numbers))
-        self.check_pairs(numbers)
-
-    def by_iteration(self) -> None:
-        numbers = {obj.key: number_of(obj) for obj in self.indexer.iter(chunk=7)}
-        self.check_population(list(numbers))
-        self.check_pairs(numbers)
-
-    def works(self) -> list[Callable[[], None]]:
-        first = [self.by_key, self.by_index, self.by_selector, self.by_list]
-        return [*first, self.by_namespace, self.by_projection, self.by_json, self.by_iteration]
 
 
 @pytest.fixture
 def busy(server: APIServer, make_factory: Make) -> Informer:
     """An informer of two sources, in which all pods of the readers and writers are."""
+    server.create(numbered("fixed", "default", 3))
     for namespace in NAMESPACES:
-        for name in ("first", "second", *[f"other-{number}" for number in range(20)]):
+        for name in NAMES:
             server.create(numbered(name, namespace, 0))
-    factory = make_factory(namespaces=list(NAMESPACES))
+    factory = make_factory(namespaces=[*NAMESPACES, "default"])
     informer = factory.core().v1().pods().informer()
     informer.add_indexers({"node": "spec.nodeName", "function": lambda obj: [obj.labels["value"]]})
     factory.start()
     factory.wait_for_cache_sync(timeout=10)
-    server.wait_for_watches(2)
+    server.wait_for_watches(3)
     return informer
 
 
@@ -193,19 +49,25 @@ def test_eight_readers_and_two_sources_that_write(server: APIServer, busy: Infor
 
 @pytest.mark.usefixtures("quick_backoff")
 def test_reading_while_relists_replace_everything(server: APIServer, busy: Informer) -> None:
-    """A Replace is one cut: nothing is ever missing, whatever comes and goes."""
+    """Each Replace changes all pods of a namespace; it is one cut, in which they have the same number."""
+    number = 0
 
-    def lists() -> int:
-        return sum(busy.controller.reflectors[name].counters().watch_lists for name in NAMESPACES)
+    def change_in_a_gap() -> None:
+        nonlocal number
+        server.faults.refuse_connections()
+        server.faults.drop_connections()
+        for namespace in NAMESPACES:
+            for name in NAMES:
+                server.update(numbered(name, namespace, number + 1))
+        server.compact()
+        server.faults.accept_connections()
+        find = busy.indexer().list
+        eventually(lambda: len(find(f"number={number + 1}")) == len(NAMES) * len(NAMESPACES), "both relists")
+        number += 1
 
-    def relist() -> None:
-        before = lists()
-        server.faults.inject(event("ERROR", status(410, "Expired")))
-        eventually(lambda: lists() > before, "the relist")
-        server.wait_for_watches(2)
-
-    with workers(*Reader(busy).works()[1:7], writer(server, "a"), writer(server, "b"), relist) as errors:
-        threading.Event().wait(SECONDS)
+    works = [Reader(busy, uniform=True).works()[place] for place in range(1, 8)]
+    with workers(*works, change_in_a_gap) as errors:
+        eventually(lambda: errors or number >= 40, "the relists")
         assert errors == []
     assert_equal_to_server(server, busy)
 
@@ -217,16 +79,19 @@ def test_indexers_handlers_and_streams_come_and_go_under_load(server: APIServer,
     def indexers() -> None:
         name = f"added-{next(names)}"
         busy.add_indexers({name: "spec.nodeName", f"{name}-function": lambda obj: [obj["spec"]["nodeName"]]})
-        for value in range(VALUES):
-            found = busy.indexer().by_index(f"{name}-function", f"node-{value}")
-            assert all(obj.labels["value"] == str(value) for obj in found)
+        for index in (name, f"{name}-function"):
+            assert set(busy.indexer().list_index_func_values(index)) <= {f"node-{value}" for value in range(VALUES)}
+            assert "default/fixed" in busy.indexer().index_keys(index, "node-3")
+            for value in range(VALUES):
+                found = busy.indexer().by_index(index, f"node-{value}")
+                assert all(obj.labels["value"] == str(value) for obj in found)
         threading.Event().wait(0.1)
 
     def handlers() -> None:
         recorder = Recorder()
         registration = busy.add_event_handler(recorder)
         eventually(registration.has_synced, "the late handler has synced")
-        assert len(recorder.state) >= 44
+        assert len(recorder.state) > len(NAMES) * len(NAMESPACES)
         if len(kept) < 10:
             kept.append(recorder)
         else:
@@ -315,6 +180,6 @@ def test_hundreds_of_reconnects_lose_and_repeat_nothing(server: APIServer, make_
         eventually(lambda seen=seen: seen() == server.resource_version, "the change")
         server.wait_for_watches(1)
         server.faults.close_watches()
+    follower.check_goes_on()
     assert len(follower.requests("watch")) > 200
     assert follower.counters().relists == {}
-    follower.check_goes_on()

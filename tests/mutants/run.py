@@ -13,6 +13,7 @@ A patch is a unified diff behind a header of one line that says what breaks, and
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import queue
 import re
@@ -265,7 +266,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not list(ROOT.glob("python/kubeinformer/*.so")) or shutil.which("cargo") is None:
         parser.error("needs cargo and the built extension: `make mutants` builds it")
     build = ROOT / "target" / "mutants"
-    verdicts = check(mutants, ROOT, build, jobs=max(1, options.jobs), time_limit=options.time_limit)
+    build.mkdir(parents=True, exist_ok=True)
+    with (build / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            parser.error(f"another run uses {build}")
+        verdicts = check(mutants, ROOT, build, jobs=max(1, options.jobs), time_limit=options.time_limit)
     missed = {name: verdict for name, verdict in verdicts.items() if verdict.word != CAUGHT}
     for name, verdict in missed.items():
         print(f"\n--- {name}: {verdict.word}\n" + "\n".join(verdict.output.splitlines()[-40:]))

@@ -13,7 +13,7 @@ from kubeinformer import ControllerOptions, KubeObject, Selector, SharedIndexInf
 from kubeinformer.cli import resources
 from kubeinformer.cli.connection import Cluster, connect
 from kubeinformer.cli.errors import OK, USAGE, CommandError
-from kubeinformer.cli.output import make_printer
+from kubeinformer.cli.output import Printer, make_printer
 from kubeinformer.cli.supervisor import Supervisor
 
 # All threads end in a moment unless one is connecting, which nothing can interrupt; those left end with the process.
@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> int:
         label_selector=options.selector or None,
         field_selector=options.field_selector or None,
     ).informer()
-    _follow(factory, informer, options.output, Supervisor(informer, cluster.server, options.seconds))
+    show = make_printer(options.output, resource, informer.indexer().iter)
+    _follow(factory, informer, show, Supervisor(informer, cluster.server, options.seconds))
     return OK
 
 
 def _follow(
-    factory: SharedInformerFactory, informer: SharedIndexInformer[KubeObject], output: str, supervisor: Supervisor
+    factory: SharedInformerFactory, informer: SharedIndexInformer[KubeObject], show: Printer, supervisor: Supervisor
 ) -> None:
-    show = make_printer(output, informer.resource, informer.indexer().iter)
     with informer.events() as events:
         supervisor.start()
         try:

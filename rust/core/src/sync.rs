@@ -6,6 +6,7 @@
 //! panic, or is checked by the next reader.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{self, PoisonError, TryLockError};
 use std::time::Instant;
 
@@ -55,43 +56,58 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// `std::sync::Condvar`.
+/// `std::sync::Condvar`, whose notifications cost a system call only if somebody waits.
+///
+/// A notification must follow a change made under the lock with which others wait: whoever waits then either was counted
+/// before the change, or has seen it.
 #[derive(Debug, Default)]
-pub struct Condvar(sync::Condvar);
+pub struct Condvar {
+    inner: sync::Condvar,
+    waiting: AtomicUsize,
+}
 
 impl Condvar {
     /// One that nobody waits for.
     pub const fn new() -> Self {
-        Self(sync::Condvar::new())
+        Self {
+            inner: sync::Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// Lets the lock go and waits for a notification; may come back without one.
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.0.take().expect(HELD);
-        let held = self.0.wait(held).unwrap_or_else(PoisonError::into_inner);
-        guard.0 = Some(held);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let held = self.inner.wait(held);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        guard.0 = Some(held.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The same until `deadline` at most. True if that has passed.
     pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
         let timeout = deadline.saturating_duration_since(Instant::now());
         let held = guard.0.take().expect(HELD);
-        let (held, waited) = self
-            .0
-            .wait_timeout(held, timeout)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waited = self.inner.wait_timeout(held, timeout);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         guard.0 = Some(held);
         waited.timed_out()
     }
 
     /// Wakes one that waits.
     pub fn notify_one(&self) {
-        self.0.notify_one();
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.inner.notify_one();
+        }
     }
 
     /// Wakes all that wait.
     pub fn notify_all(&self) {
-        self.0.notify_all();
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.inner.notify_all();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use kubeinformer_core::queue::{DeltaFifo, DeltaFifoOptions, WaitError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 use crate::detached::detached;
 use crate::fifo::{deltas, events, Surroundings, SOURCE};
@@ -65,7 +65,11 @@ impl DeltaFIFO {
         Ok(())
     }
 
-    fn add_many(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+    fn add_many(
+        &self,
+        py: Python<'_>,
+        changes: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
         self.around.birth.check()?;
         let changes = events(&self.around, &changes)?;
         detached(py, || self.core.add_many(changes));

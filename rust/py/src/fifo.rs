@@ -6,14 +6,14 @@ use std::thread::{self, ThreadId};
 use kubeinformer_core::queue::{Delta, DeltaObject, DeltaType, Known, SourceId, WaitError};
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyTuple, PyType};
+use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::detached::detached;
 use crate::errors;
 use crate::fork::Birth;
-use crate::item::{Item, KeyFunction};
+use crate::item::{tombstone_class, Item, KeyFunction};
 use crate::wait;
 
 pub const SOURCE: SourceId = SourceId::FIRST;
@@ -44,15 +44,6 @@ impl From<Incoming> for DeltaObject<Item> {
             Incoming::Tombstone { key, object } => Self::tombstone(key, object),
         }
     }
-}
-
-fn tombstone_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(
-        py,
-        "kubeinformer.cache.tombstone",
-        "DeletedFinalStateUnknown",
-    )
 }
 
 impl Surroundings {
@@ -203,16 +194,16 @@ impl Surroundings {
     }
 }
 
-fn type_name(kind: DeltaType) -> &'static str {
+fn type_name(py: Python<'_>, kind: DeltaType) -> &Bound<'_, PyString> {
     match kind {
-        DeltaType::Added => "Added",
-        DeltaType::Updated => "Updated",
-        DeltaType::Deleted => "Deleted",
-        DeltaType::Replaced => "Replaced",
-        DeltaType::ReplacedAll => "ReplacedAll",
-        DeltaType::Sync => "Sync",
-        DeltaType::SyncAll => "SyncAll",
-        DeltaType::Bookmark => "Bookmark",
+        DeltaType::Added => intern!(py, "Added"),
+        DeltaType::Updated => intern!(py, "Updated"),
+        DeltaType::Deleted => intern!(py, "Deleted"),
+        DeltaType::Replaced => intern!(py, "Replaced"),
+        DeltaType::ReplacedAll => intern!(py, "ReplacedAll"),
+        DeltaType::Sync => intern!(py, "Sync"),
+        DeltaType::SyncAll => intern!(py, "SyncAll"),
+        DeltaType::Bookmark => intern!(py, "Bookmark"),
     }
 }
 
@@ -236,7 +227,7 @@ pub fn delta<'py>(py: Python<'py>, delta: &Delta<Item>) -> PyResult<Bound<'py, P
             .call1((&**resource_version,))?,
         DeltaObject::None => infos()?.getattr("SyncAllInfo")?.call0()?,
     };
-    (type_name(delta.kind), object).into_pyobject(py)
+    (type_name(py, delta.kind), object).into_pyobject(py)
 }
 
 pub fn deltas<'a, 'py>(
@@ -254,13 +245,13 @@ pub fn deltas<'a, 'py>(
 /// (type, object) pairs as deltas of events.
 pub fn events(
     surroundings: &Surroundings,
-    pairs: &[(String, Bound<'_, PyAny>)],
+    pairs: &[(Bound<'_, PyString>, Bound<'_, PyAny>)],
 ) -> PyResult<Vec<Delta<Item>>> {
-    let made = pairs.iter().map(|(kind, object)| match kind.as_str() {
+    let made = pairs.iter().map(|(kind, object)| match kind.to_str()? {
         "Added" => Ok(Delta::added(SOURCE, surroundings.object(object)?)),
         "Updated" => Ok(Delta::updated(SOURCE, surroundings.object(object)?)),
         "Deleted" => Ok(Delta::deleted(SOURCE, surroundings.deleted(object)?)),
-        _ => Err(pyo3::exceptions::PyValueError::new_err(format!(
+        kind => Err(pyo3::exceptions::PyValueError::new_err(format!(
             "{kind:?} is not the type of an event: Added, Updated, Deleted"
         ))),
     });

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::detached::Reference;
 use crate::errors;
@@ -71,16 +72,21 @@ impl Keyed for Item {
 }
 
 /// A key function, or `deletion_handling_meta_namespace_key_func` when the user gave none.
-pub struct KeyFunction(Py<PyAny>);
+pub struct KeyFunction {
+    function: Py<PyAny>,
+    /// It is the default, whose answer for plain dicts is known without a call.
+    is_default: bool,
+}
 
 impl KeyFunction {
     pub fn new(py: Python<'_>, given: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let Some(function) = given else {
             let keys = py.import("kubeinformer.cache.keys")?;
-            return Ok(Self(
-                keys.getattr("deletion_handling_meta_namespace_key_func")?
-                    .unbind(),
-            ));
+            let function = keys.getattr("deletion_handling_meta_namespace_key_func")?;
+            return Ok(Self {
+                function: function.unbind(),
+                is_default: true,
+            });
         };
         if !function.is_callable() {
             let type_name = errors::type_name(&function);
@@ -88,14 +94,20 @@ impl KeyFunction {
                 "key_func must be callable, not {type_name}"
             )));
         }
-        Ok(Self(function.unbind()))
+        Ok(Self {
+            function: function.unbind(),
+            is_default: false,
+        })
     }
 
     /// The object's key; an exception of the function becomes the cause of an `ObjectKeyError` (client-go §6).
     pub fn key(&self, object: &Bound<'_, PyAny>) -> PyResult<String> {
+        if let Some(key) = self.is_default.then(|| key_of_dict(object)).flatten() {
+            return Ok(key);
+        }
         let py = object.py();
         let key = self
-            .0
+            .function
             .bind(py)
             .call1((object,))
             .and_then(|key| key.extract::<String>());
@@ -110,6 +122,27 @@ impl KeyFunction {
 
     pub fn item(&self, object: &Bound<'_, PyAny>) -> PyResult<Arc<Item>> {
         Ok(Item::new(&self.key(object)?, object))
+    }
+}
+
+/// The key of a plain dict with plain metadata; None leaves every other case, errors too, to the key function.
+fn key_of_dict(object: &Bound<'_, PyAny>) -> Option<String> {
+    let py = object.py();
+    let metadata = object.cast_exact::<PyDict>().ok()?;
+    let metadata = metadata.get_item(intern!(py, "metadata")).ok()??;
+    let metadata = metadata.cast_into_exact::<PyDict>().ok()?;
+    let text = |name| metadata.get_item(name).ok()?;
+    let name = text(intern!(py, "name"))?
+        .cast_into_exact::<PyString>()
+        .ok()?;
+    let name = name.to_str().ok().filter(|name| !name.is_empty())?;
+    let Some(namespace) = text(intern!(py, "namespace")) else {
+        return Some(name.to_owned());
+    };
+    let namespace = namespace.cast_into_exact::<PyString>().ok()?;
+    match namespace.to_str().ok()? {
+        "" => Some(name.to_owned()),
+        namespace => Some(format!("{namespace}/{name}")),
     }
 }
 

@@ -3,6 +3,7 @@
 use kubeinformer_core::queue::{RealFifo, RealFifoMode, WaitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::detached::detached;
 use crate::fifo::{delta, deltas, events, Surroundings, SOURCE};
@@ -80,7 +81,11 @@ impl RealFIFO {
         Ok(())
     }
 
-    fn add_many(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+    fn add_many(
+        &self,
+        py: Python<'_>,
+        changes: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
         self.around.birth.check()?;
         let changes = events(&self.around, &changes)?;
         detached(py, || self.core.add_many(changes));

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyMapping};
+use pyo3::types::{PyDict, PyList, PyMapping, PyString};
 
 use crate::errors;
 use crate::indexed::{Change, Indexed};
@@ -181,15 +181,15 @@ impl Indexer {
     fn transaction(
         &self,
         py: Python<'_>,
-        changes: Vec<(String, Bound<'_, PyAny>)>,
+        changes: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)>,
     ) -> PyResult<()> {
-        let (mut good, mut version) = (Vec::with_capacity(changes.len()), None);
+        let (mut good, mut last) = (Vec::with_capacity(changes.len()), None);
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
         for (place, (kind, obj)) in changes.iter().enumerate() {
-            let change = match kind.as_str() {
+            let change = match kind.to_str()? {
                 "Deleted" => self.key_function.key(obj).map(Change::Delete),
                 "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
-                _ => {
+                kind => {
                     return Err(PyValueError::new_err(format!(
                         "changes[{place}]: {kind:?} is no type of a delta that a store can take"
                     )))
@@ -199,13 +199,14 @@ impl Indexer {
                 Ok(change) => {
                     good.push(change);
                     successful.push(place);
-                    version = resource_version_of(obj);
+                    last = Some(obj);
                 }
                 Err(failure) if failure.is_instance_of::<PyException>(py) => failures.push(failure),
                 Err(interrupt) => return Err(interrupt),
             }
         }
         if !good.is_empty() {
+            let version = last.and_then(resource_version_of);
             self.inner.write(py, &good, false, version.as_deref())?;
         }
         if failures.is_empty() {
