@@ -1,4 +1,7 @@
 //! `Notification`: what a handler is told, before any Python object exists.
+//!
+//! Invariant: told in order, the notifications of one key lead a handler from state to state of that object; merging
+//! keeps first and last state and hides no absence between two presences.
 
 use std::sync::Arc;
 
@@ -8,29 +11,90 @@ use crate::write_batch::Key;
 /// One call of a handler (client-go's `OnAdd`, `OnUpdate`, `OnDelete`).
 #[derive(Debug)]
 pub enum Notification<T> {
-    Add { object: Arc<T>, initial: bool },
-    /// `resync`: old and new are the same, and nothing happened; anything else may replace it.
-    Update { old: Arc<T>, new: Arc<T>, resync: bool },
-    /// The final state, as the server sent it.
-    Delete { object: Arc<T> },
-    /// `DeletedFinalStateUnknown`: the last state that was seen, if any (client-go §3, §4).
-    Tombstone { key: Key<T>, object: Option<Arc<T>> },
+    /// The object is new.
+    Add {
+        /// As it is now.
+        object: Arc<T>,
+        /// client-go's `isInInitialList`.
+        initial: bool,
+    },
+    /// The object has changed, or is told again.
+    Update {
+        /// As it was told last.
+        old: Arc<T>,
+        /// As it is now.
+        new: Arc<T>,
+        /// Old and new are the same and nothing happened: anything else may take its place.
+        resync: bool,
+    },
+    /// The object is gone, and this is its final state, as the server sent it.
+    Delete {
+        /// The final state.
+        object: Arc<T>,
+    },
+    /// The object is gone, its final state was missed: client-go's `DeletedFinalStateUnknown` (§3, §4).
+    Tombstone {
+        /// Its key.
+        key: Key<T>,
+        /// The last state that was seen, if any.
+        object: Option<Arc<T>>,
+    },
 }
 
 impl<T> Clone for Notification<T> {
     fn clone(&self) -> Self {
         match self {
-            Self::Add { object, initial } => Self::Add { object: Arc::clone(object), initial: *initial },
-            Self::Update { old, new, resync } => {
-                Self::Update { old: Arc::clone(old), new: Arc::clone(new), resync: *resync }
-            }
-            Self::Delete { object } => Self::Delete { object: Arc::clone(object) },
-            Self::Tombstone { key, object } => Self::Tombstone { key: key.clone(), object: object.clone() },
+            Self::Add { object, initial } => Self::Add {
+                object: Arc::clone(object),
+                initial: *initial,
+            },
+            Self::Update { old, new, resync } => Self::Update {
+                old: Arc::clone(old),
+                new: Arc::clone(new),
+                resync: *resync,
+            },
+            Self::Delete { object } => Self::Delete {
+                object: Arc::clone(object),
+            },
+            Self::Tombstone { key, object } => Self::Tombstone {
+                key: key.clone(),
+                object: object.clone(),
+            },
         }
     }
 }
 
+impl<T> Notification<T> {
+    /// The resync of an object.
+    pub(crate) fn resync(object: &Arc<T>) -> Self {
+        Self::Update {
+            old: Arc::clone(object),
+            new: Arc::clone(object),
+            resync: true,
+        }
+    }
+
+    /// The tombstone of an object that was known.
+    pub(crate) fn tombstone(object: &Arc<T>) -> Self {
+        Self::Tombstone {
+            key: Key::Of(Arc::clone(object)),
+            object: Some(Arc::clone(object)),
+        }
+    }
+
+    /// Whether it is an addition of an initial list.
+    pub fn is_initial(&self) -> bool {
+        matches!(self, Self::Add { initial: true, .. })
+    }
+
+    /// Whether the object is gone.
+    pub fn is_deletion(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Tombstone { .. })
+    }
+}
+
 impl<T: Keyed> Notification<T> {
+    /// Key of the object.
     pub fn key(&self) -> &str {
         match self {
             Self::Add { object, .. } | Self::Delete { object } => object.key(),
@@ -39,28 +103,27 @@ impl<T: Keyed> Notification<T> {
         }
     }
 
-    pub fn is_initial(&self) -> bool {
-        matches!(self, Self::Add { initial: true, .. })
-    }
-
-    /// Bytes that waiting keeps in memory.
+    /// Bytes that it keeps in memory while it waits.
     pub fn heap_size(&self) -> usize {
         match self {
             Self::Add { object, .. } | Self::Delete { object } => object.heap_size(),
             Self::Update { old, new, .. } if Arc::ptr_eq(old, new) => new.heap_size(),
             Self::Update { old, new, .. } => old.heap_size() + new.heap_size(),
-            Self::Tombstone { object, .. } => object.as_ref().map_or(0, |object| object.heap_size()),
+            Self::Tombstone { object, .. } => object.as_ref().map_or(0, Keyed::heap_size),
         }
     }
 }
 
-/// What two notifications of one key, the first still waiting, come to.
+/// What two notifications of one key, the first still waiting, come to. What is not needed comes back, to be freed
+/// where no lock is held.
 pub(crate) enum Merged<T> {
-    /// One notification in the place of the first.
+    /// The first alone tells all; the second is not needed.
+    First(Notification<T>),
+    /// This one, in the place of the first.
     One(Notification<T>),
-    /// The handler need not know: the object came and went.
-    Nothing,
-    /// Both must be delivered; the second comes back.
+    /// The object came and went: neither is needed.
+    Nothing(Notification<T>),
+    /// Both must be delivered; here is the second.
     Both(Notification<T>),
 }
 
@@ -69,15 +132,22 @@ pub(crate) enum Merged<T> {
 pub(crate) fn merge<T>(first: &Notification<T>, second: Notification<T>) -> Merged<T> {
     use Notification::{Add, Delete, Tombstone, Update};
     match (first, second) {
-        (_, Update { resync: true, .. }) if !matches!(first, Delete { .. } | Tombstone { .. }) => {
-            Merged::One(first.clone())
-        }
-        (Add { initial, .. }, Update { new, .. }) => Merged::One(Add { object: new, initial: *initial }),
-        (Add { .. }, Delete { .. } | Tombstone { .. }) => Merged::Nothing,
-        (Update { old, .. }, Update { new, .. }) => {
-            Merged::One(Update { old: Arc::clone(old), new, resync: false })
-        }
-        (Update { .. }, gone @ (Delete { .. } | Tombstone { .. })) => Merged::One(gone),
+        (Add { .. } | Update { .. }, second @ Update { resync: true, .. }) => Merged::First(second),
+        (Add { initial, .. }, Update { new, .. }) => Merged::One(Add {
+            object: new,
+            initial: *initial,
+        }),
+        (Add { .. }, gone @ (Delete { .. } | Tombstone { .. })) => Merged::Nothing(gone),
+        (Update { old, .. }, Update { new, .. }) => Merged::One(Update {
+            old: Arc::clone(old),
+            new,
+            resync: false,
+        }),
+        // Gone twice with nothing between: a watch may tell of an object that the store did not have (§65).
+        (
+            Update { .. } | Delete { .. } | Tombstone { .. },
+            gone @ (Delete { .. } | Tombstone { .. }),
+        ) => Merged::One(gone),
         (_, second) => Merged::Both(second),
     }
 }

@@ -1,22 +1,27 @@
 //! `WriteBatch`: what one store write does, with the index values worked out before any lock is taken.
 //!
-//! Text and spans of all operations share two allocations, so that a batch of a thousand objects with three indices
-//! costs no allocation per object.
+//! Invariant: an object's values of one index are distinct (client-go §14), and every hash that the write will need is
+//! in the batch. Text and spans of all operations share two allocations, so that a batch of a thousand objects with
+//! three indices costs no allocation per object.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::hashing::hash;
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
 
 /// Names a key by an object that has it, or by its text when only that is known.
 #[derive(Debug)]
 pub enum Key<T> {
+    /// The key of this object.
     Of(Arc<T>),
+    /// The key itself.
     Text(Arc<str>),
 }
 
 impl<T: Keyed> Key<T> {
+    /// The text of the key.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Of(object) => object.key(),
@@ -35,85 +40,183 @@ impl<T> Clone for Key<T> {
 }
 
 pub(crate) enum Op<T> {
-    Put { object: Arc<T>, source: SourceId, values: Range<u32> },
-    Delete { key: Key<T> },
+    Put(Put<T>),
+    Delete { key: Key<T>, hash: u64 },
+}
+
+pub(crate) struct Put<T> {
+    pub object: Arc<T>,
+    /// Of the object's key.
+    pub hash: u64,
+    pub source: SourceId,
+    spans: Range<u32>,
+}
+
+/// One value of one index.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a> {
+    /// Number of the index.
+    pub index: u16,
+    pub hash: u64,
+    pub text: &'a str,
+}
+
+impl<'a> Value<'a> {
+    pub fn new(index: u16, text: &'a str) -> Self {
+        Self {
+            index,
+            hash: hash(text),
+            text,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Span {
-    pub index: u16,
+struct Span {
+    index: u16,
     start: u32,
     end: u32,
+    hash: u64,
 }
 
-/// Operations in order; see the module.
+/// The index values of one object, distinct.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    spans: &'a [Span],
+    text: &'a str,
+}
+
+impl<'a> Values<'a> {
+    pub fn len(self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
+        self.spans.iter().map(move |span| Value {
+            index: span.index,
+            hash: span.hash,
+            text: &self.text[span.start as usize..span.end as usize],
+        })
+    }
+}
+
+/// Operations in order; see the [module](self).
 pub struct WriteBatch<T> {
     pub(crate) ops: Vec<Op<T>>,
     spans: Vec<Span>,
     text: String,
+    /// One more than the highest index number of a value.
+    index_bound: usize,
 }
 
 impl<T> Default for WriteBatch<T> {
     fn default() -> Self {
-        Self { ops: Vec::new(), spans: Vec::new(), text: String::new() }
+        Self {
+            ops: Vec::new(),
+            spans: Vec::new(),
+            text: String::new(),
+            index_bound: 0,
+        }
     }
 }
 
 impl<T: Keyed> WriteBatch<T> {
+    /// An empty batch with room for `ops` operations.
     pub fn with_capacity(ops: usize) -> Self {
-        Self { ops: Vec::with_capacity(ops), ..Self::default() }
+        Self {
+            ops: Vec::with_capacity(ops),
+            ..Self::default()
+        }
     }
 
+    /// Number of operations.
     pub fn len(&self) -> usize {
         self.ops.len()
     }
 
+    /// Whether there is no operation.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }
 
-    /// Adds or overwrites. `values` receives a sink that takes (index number, value); equal values of one index
-    /// count once (client-go §14).
-    pub fn put(&mut self, object: Arc<T>, source: SourceId, values: impl FnOnce(&T, &mut dyn FnMut(u16, &str))) {
-        let start = self.spans.len();
-        let (spans, text) = (&mut self.spans, &mut self.text);
-        values(&object, &mut |index, value| {
-            let seen = spans[start..].iter().any(|span| {
-                span.index == index && &text[span.start as usize..span.end as usize] == value
-            });
-            if !seen {
-                let at = text.len() as u32;
-                text.push_str(value);
-                spans.push(Span { index, start: at, end: text.len() as u32 });
-            }
+    /// Adds or overwrites (§8). `values` receives the object and a sink that takes (index number, value); equal values
+    /// of one index count once (§14).
+    ///
+    /// # Panics
+    ///
+    /// If the values of the batch exceed 4 GiB.
+    pub fn put(
+        &mut self,
+        object: Arc<T>,
+        source: SourceId,
+        values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
+    ) {
+        let first = self.spans.len();
+        values(&object, &mut |index, text| {
+            self.push_value(first, Value::new(index, text));
         });
-        let values = start as u32..self.spans.len() as u32;
-        self.ops.push(Op::Put { object, source, values });
+        let hash = hash(object.key());
+        let spans = first as u32..self.spans.len() as u32;
+        self.ops.push(Op::Put(Put {
+            object,
+            hash,
+            source,
+            spans,
+        }));
     }
 
+    fn push_value(&mut self, first: usize, value: Value<'_>) {
+        let text = &self.text;
+        let known = self.spans[first..].iter().any(|span| {
+            (span.hash, span.index) == (value.hash, value.index)
+                && text[span.start as usize..span.end as usize] == *value.text
+        });
+        if known {
+            return;
+        }
+        let start = self.text.len() as u32;
+        self.text.push_str(value.text);
+        let end = u32::try_from(self.text.len()).expect("the values of a batch are below 4 GiB");
+        self.spans.push(Span {
+            index: value.index,
+            start,
+            end,
+            hash: value.hash,
+        });
+        self.index_bound = self.index_bound.max(usize::from(value.index) + 1);
+    }
+
+    /// Deletes; nothing if the key is missing when the batch is written (§26).
     pub fn delete(&mut self, key: Key<T>) {
-        self.ops.push(Op::Delete { key });
+        let hash = hash(key.as_str());
+        self.ops.push(Op::Delete { key, hash });
     }
 
     /// The objects put, in order.
     pub fn puts(&self) -> impl Iterator<Item = &Arc<T>> {
         self.ops.iter().filter_map(|op| match op {
-            Op::Put { object, .. } => Some(object),
+            Op::Put(put) => Some(&put.object),
             Op::Delete { .. } => None,
         })
     }
 
+    /// Takes all operations out and keeps the memory.
     pub fn clear(&mut self) {
         self.ops.clear();
         self.spans.clear();
         self.text.clear();
+        self.index_bound = 0;
     }
 
-    pub(crate) fn spans(&self, range: &Range<u32>) -> &[Span] {
-        &self.spans[range.start as usize..range.end as usize]
+    pub(crate) fn values(&self, put: &Put<T>) -> Values<'_> {
+        Values {
+            spans: &self.spans[put.spans.start as usize..put.spans.end as usize],
+            text: &self.text,
+        }
     }
 
-    pub(crate) fn text(&self, span: Span) -> &str {
-        &self.text[span.start as usize..span.end as usize]
+    /// Indices that the store must have for this batch.
+    pub(crate) fn index_bound(&self) -> usize {
+        self.index_bound
     }
 }

@@ -1,0 +1,311 @@
+//! What the lock of a [`Store`](super::Store) guards.
+//!
+//! The key map names a slot iff the slot holds an object, under that object's key. A slot has an entry of an index iff
+//! the index lists it at the entry's position.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use smallvec::{smallvec, SmallVec};
+
+use super::{StoreError, PIECE};
+use crate::index::{Entry, Index};
+use crate::keyed::Keyed;
+use crate::queue::SourceId;
+use crate::write_batch::{Op, Put, Value, Values, WriteBatch};
+
+pub(super) struct Slot<T> {
+    /// None: the slot is free.
+    pub object: Option<Arc<T>>,
+    /// Who put it.
+    pub source: SourceId,
+    /// Generation of the indices that it was put for.
+    pub generation: u32,
+    pub entries: SmallVec<[Entry; 4]>,
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Self {
+            object: self.object.clone(),
+            source: self.source,
+            generation: self.generation,
+            entries: self.entries.clone(),
+        }
+    }
+}
+
+/// The hash is kept so that growing the map touches no object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyEntry {
+    hash: u64,
+    slot: u32,
+}
+
+pub(super) struct Inner<T> {
+    pub slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    pub keys: HashTable<KeyEntry>,
+    pub indices: Vec<Index>,
+    /// Counts the changes of the set of indices.
+    pub generation: u32,
+    /// Counts the writes to slots and indices.
+    pub epoch: u64,
+    pub resource_version: String,
+    /// Sum of the objects' heap sizes.
+    pub bytes: usize,
+}
+
+impl<T> Clone for Inner<T> {
+    fn clone(&self) -> Self {
+        Self {
+            slots: self.slots.clone(),
+            free: self.free.clone(),
+            keys: self.keys.clone(),
+            indices: self.indices.clone(),
+            generation: self.generation,
+            epoch: self.epoch,
+            resource_version: self.resource_version.clone(),
+            bytes: self.bytes,
+        }
+    }
+}
+
+impl<T: Keyed> Inner<T> {
+    pub fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            keys: HashTable::new(),
+            indices: Vec::new(),
+            generation: 0,
+            epoch: 0,
+            resource_version: String::new(),
+            bytes: 0,
+        }
+    }
+
+    /// The same indices, with nothing in them.
+    pub fn without_objects(&self) -> Self {
+        let mut empty = Self::new();
+        empty.indices = self
+            .indices
+            .iter()
+            .map(|index| Index::new(&index.name))
+            .collect();
+        empty.generation = self.generation;
+        empty
+    }
+
+    /// Takes the place of what is here, and gives that back. Both have the same generation.
+    pub fn swap(&mut self, mut written: Self) -> Self {
+        written.epoch = self.epoch + 1;
+        // What may have changed since `written` was begun without a new epoch.
+        std::mem::swap(&mut written.resource_version, &mut self.resource_version);
+        for (index, now) in written.indices.iter_mut().zip(&self.indices) {
+            index.ready = now.ready;
+        }
+        std::mem::replace(self, written)
+    }
+
+    /// Whether the batch may be written.
+    pub fn check(&self, batch: &WriteBatch<T>, generation: u32) -> Result<(), StoreError> {
+        if self.generation != generation {
+            return Err(StoreError::Stale);
+        }
+        assert!(
+            batch.index_bound() <= self.indices.len(),
+            "a value is of an index that was registered"
+        );
+        Ok(())
+    }
+
+    pub fn find(&self, key: &str, hash: u64) -> Option<u32> {
+        let same = |entry: &KeyEntry| entry.hash == hash && self.object(entry.slot).key() == key;
+        self.keys.find(hash, same).map(|entry| entry.slot)
+    }
+
+    pub fn object(&self, slot: u32) -> &Arc<T> {
+        self.slots[slot as usize]
+            .object
+            .as_ref()
+            .expect("a slot in the key map or an index holds an object")
+    }
+
+    /// Slots and their numbers from `first` on, as many as one lock is held for; none past the end.
+    pub fn piece(&self, first: usize) -> Option<impl Iterator<Item = (u32, &Slot<T>)>> {
+        let slots = self.slots.get(first..).filter(|slots| !slots.is_empty())?;
+        let slots = slots.iter().take(PIECE).enumerate();
+        Some(slots.map(move |(place, slot)| ((first + place) as u32, slot)))
+    }
+
+    pub fn set_resource_version(&mut self, version: Option<&str>) {
+        if let Some(version) = version {
+            self.resource_version.clear();
+            self.resource_version.push_str(version);
+        }
+    }
+
+    /// Does the operations in order; what is no longer held goes to `freed`.
+    pub fn apply(&mut self, batch: &WriteBatch<T>, freed: &mut Vec<Arc<T>>) {
+        self.epoch += 1;
+        for op in &batch.ops {
+            freed.extend(match op {
+                Op::Put(put) => self.put(put, batch.values(put)),
+                Op::Delete { key, hash } => self.delete(key.as_str(), *hash),
+            });
+        }
+    }
+
+    fn put(&mut self, put: &Put<T>, values: Values<'_>) -> Option<Arc<T>> {
+        let found = self.find(put.object.key(), put.hash);
+        let number = found.unwrap_or_else(|| self.take_slot(put.hash));
+        let slot = &mut self.slots[number as usize];
+        slot.source = put.source;
+        slot.generation = self.generation;
+        let old = slot.object.replace(Arc::clone(&put.object));
+        self.bytes += put.object.heap_size();
+        self.bytes -= old.as_ref().map_or(0, Keyed::heap_size);
+        self.reindex(number, values);
+        old
+    }
+
+    fn take_slot(&mut self, hash: u64) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                object: None,
+                source: SourceId::FIRST,
+                generation: 0,
+                entries: SmallVec::new(),
+            });
+            (self.slots.len() - 1) as u32
+        });
+        self.keys
+            .insert_unique(hash, KeyEntry { hash, slot }, |entry| entry.hash);
+        slot
+    }
+
+    fn is(&self, entry: Entry, value: Value<'_>) -> bool {
+        entry.index == value.index && self.indices[entry.index as usize].is(entry.value, value)
+    }
+
+    /// Makes the slot's entries those of `values`, in that order; lists that it is in and stays in are not touched.
+    fn reindex(&mut self, slot: u32, values: Values<'_>) {
+        let entries = &self.slots[slot as usize].entries;
+        let unchanged = entries.len() == values.len()
+            && entries
+                .iter()
+                .zip(values.iter())
+                .all(|(entry, value)| self.is(*entry, value));
+        if unchanged {
+            return;
+        }
+        let old = std::mem::take(&mut self.slots[slot as usize].entries);
+        let mut stays: SmallVec<[bool; 8]> = smallvec![false; old.len()];
+        let mut new = SmallVec::with_capacity(values.len());
+        // Old and new values are mostly in the same order: each is looked for after the one before.
+        let mut next = 0;
+        for value in values.iter() {
+            let place = (next..old.len())
+                .chain(0..next)
+                .find(|place| self.is(old[*place], value));
+            if let Some(place) = place {
+                stays[place] = true;
+                next = place + 1;
+                new.push(old[place]);
+            } else {
+                new.push(self.indices[value.index as usize].insert(value, slot));
+            }
+        }
+        for (entry, stays) in old.iter().zip(stays) {
+            if !stays {
+                self.leave(*entry);
+            }
+        }
+        self.slots[slot as usize].entries = new;
+    }
+
+    /// Lists the slot under a value that it is not listed under.
+    pub fn enter(&mut self, slot: u32, value: Value<'_>) {
+        let entry = self.indices[value.index as usize].insert(value, slot);
+        self.slots[slot as usize].entries.push(entry);
+    }
+
+    fn leave(&mut self, entry: Entry) {
+        let Some(moved) = self.indices[entry.index as usize].remove(entry) else {
+            return;
+        };
+        let other = self.slots[moved as usize]
+            .entries
+            .iter_mut()
+            .find(|other| (other.index, other.value) == (entry.index, entry.value))
+            .expect("a slot that an index lists has the entry");
+        other.position = entry.position;
+    }
+
+    fn delete(&mut self, key: &str, hash: u64) -> Option<Arc<T>> {
+        let number = self.find(key, hash)?;
+        self.keys
+            .find_entry(hash, |entry| entry.slot == number)
+            .expect("just found")
+            .remove();
+        let slot = &mut self.slots[number as usize];
+        let old = slot.object.take();
+        for entry in std::mem::take(&mut slot.entries) {
+            self.leave(entry);
+        }
+        self.bytes -= old.as_ref().map_or(0, Keyed::heap_size);
+        self.free.push(number);
+        old
+    }
+}
+
+#[cfg(test)]
+impl<T: Keyed> Inner<T> {
+    /// See `View::assert_consistent`.
+    pub fn assert_consistent(&self) {
+        use std::collections::{BTreeMap, BTreeSet};
+
+        let used: Vec<u32> = self.keys.iter().map(|entry| entry.slot).collect();
+        for entry in &self.keys {
+            let key = self.object(entry.slot).key();
+            assert_eq!(entry.hash, crate::hashing::hash(key));
+            assert_eq!(self.find(key, entry.hash), Some(entry.slot));
+        }
+        let all: BTreeSet<u32> = used.iter().chain(&self.free).copied().collect();
+        assert_eq!(all.len(), self.slots.len(), "each slot is used or free");
+        assert_eq!(used.len() + self.free.len(), all.len(), "and not both");
+        for number in &self.free {
+            let slot = &self.slots[*number as usize];
+            assert!(slot.object.is_none() && slot.entries.is_empty());
+        }
+        let sizes = used.iter().map(|slot| self.object(*slot).heap_size());
+        assert_eq!(self.bytes, sizes.sum::<usize>());
+
+        let mut listed: Vec<BTreeMap<&str, BTreeSet<u32>>> =
+            vec![BTreeMap::new(); self.indices.len()];
+        for (number, slot) in self.slots.iter().enumerate() {
+            for entry in &slot.entries {
+                let index = &self.indices[entry.index as usize];
+                let text = index.text(entry.value);
+                assert_eq!(index.slots(text)[entry.position as usize], number as u32);
+                let slots = listed[entry.index as usize].entry(text).or_default();
+                assert!(slots.insert(number as u32), "a slot has each value once");
+            }
+        }
+        for (index, listed) in self.indices.iter().zip(listed) {
+            let mut texts: Vec<&str> = index.texts().collect();
+            texts.sort_unstable();
+            assert!(
+                texts.into_iter().eq(listed.keys().copied()),
+                "no value without a slot"
+            );
+            let entries: usize = listed.values().map(BTreeSet::len).sum();
+            assert_eq!(
+                index.all_slots().count(),
+                entries,
+                "no slot without an entry"
+            );
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Indices that are added while the store is in use.
+//!
+//! From `begin_add_indices` on every write has the values of the new indices too, or is refused as stale. So exactly
+//! the slots that were not written since lack them, and those still hold the object that they held at the beginning.
+
+use std::sync::Arc;
+
+use parking_lot::RwLockWriteGuard;
+
+use super::{Store, StoreError, PIECE};
+use crate::index::Index;
+use crate::keyed::Keyed;
+use crate::write_batch::{Op, Value, WriteBatch};
+
+/// Indices that are being filled: from [`Store::begin_add_indices`] to [`Store::finish_add_indices`] or
+/// [`Store::abort_add_indices`], one of which must be called.
+#[must_use]
+pub struct PendingIndices<T> {
+    generation: u32,
+    first: u16,
+    count: u16,
+    slots: Vec<u32>,
+    objects: Vec<Arc<T>>,
+}
+
+impl<T> PendingIndices<T> {
+    /// The objects whose values are wanted, in the order in which `finish_add_indices` wants them.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.objects.iter()
+    }
+}
+
+impl<T: Keyed> Store<T> {
+    /// Registers indices that are written from now on but not read, and tells for which objects their values are
+    /// missing. Work those out without a lock, then finish or abort.
+    pub fn begin_add_indices(&self, names: &[&str]) -> Result<PendingIndices<T>, StoreError> {
+        let mut pending = self.register(names)?;
+        for first in (0..).step_by(PIECE) {
+            let inner = self.inner.read();
+            let Some(piece) = inner.piece(first) else {
+                break;
+            };
+            for (number, slot) in piece {
+                if slot.generation < pending.generation {
+                    if let Some(object) = &slot.object {
+                        pending.slots.push(number);
+                        pending.objects.push(Arc::clone(object));
+                    }
+                }
+            }
+        }
+        Ok(pending)
+    }
+
+    fn register(&self, names: &[&str]) -> Result<PendingIndices<T>, StoreError> {
+        let mut inner = self.inner.write();
+        for (place, name) in names.iter().enumerate() {
+            let known = inner.indices.iter().any(|index| &*index.name == *name);
+            if known || names[..place].contains(name) {
+                return Err(StoreError::IndexExists((*name).to_owned()));
+            }
+        }
+        let number = |count: usize| u16::try_from(count).map_err(|_| StoreError::TooManyIndices);
+        let first = number(inner.indices.len())?;
+        number(inner.indices.len() + names.len())?;
+        let new = names.iter().map(|name| Index::new(name));
+        inner.indices.extend(new);
+        inner.generation += 1;
+        Ok(PendingIndices {
+            generation: inner.generation,
+            first,
+            count: names.len() as u16,
+            slots: Vec::new(),
+            objects: Vec::new(),
+        })
+    }
+
+    /// Fills the indices and lets them be read. `values` holds a put for each of `pending.objects()`, in order, whose
+    /// index numbers count from the first new index.
+    ///
+    /// # Panics
+    ///
+    /// If `values` are other puts, or name an index past the new ones.
+    pub fn finish_add_indices(&self, pending: PendingIndices<T>, values: &WriteBatch<T>) {
+        assert!(
+            values.index_bound() <= usize::from(pending.count),
+            "a value is of an index that is pending"
+        );
+        assert!(
+            values
+                .puts()
+                .map(Arc::as_ptr)
+                .eq(pending.objects().map(Arc::as_ptr)),
+            "there is one put for each pending object"
+        );
+        let pieces = pending.slots.chunks(PIECE).zip(values.ops.chunks(PIECE));
+        for (slots, puts) in pieces {
+            let mut inner = self.inner.write();
+            inner.epoch += 1;
+            for (number, put) in slots.iter().zip(puts) {
+                let Op::Put(put) = put else { continue };
+                let untouched = inner.slots.get(*number as usize).is_some_and(|slot| {
+                    slot.generation < pending.generation && slot.object.is_some()
+                });
+                if untouched {
+                    for value in values.values(put).iter() {
+                        let index = value.index + pending.first;
+                        inner.enter(*number, Value { index, ..value });
+                    }
+                }
+            }
+            // The waiting readers come before the next piece.
+            RwLockWriteGuard::unlock_fair(inner);
+        }
+        let mut inner = self.inner.write();
+        for index in &mut inner.indices[pending.range()] {
+            index.ready = true;
+        }
+        drop(inner);
+        drop(pending);
+    }
+
+    /// Takes the pending indices back.
+    ///
+    /// # Panics
+    ///
+    /// If others were added after them.
+    pub fn abort_add_indices(&self, pending: &PendingIndices<T>) {
+        let mut inner = self.inner.write();
+        assert_eq!(
+            inner.indices.len(),
+            pending.range().end,
+            "no indices are added after those that are taken back"
+        );
+        let retired = inner.indices.split_off(pending.range().start);
+        for slot in retired.iter().flat_map(Index::all_slots) {
+            let entries = &mut inner.slots[slot as usize].entries;
+            entries.retain(|entry| entry.index < pending.first);
+        }
+        inner.generation += 1;
+        inner.epoch += 1;
+        drop(inner);
+        drop(retired);
+    }
+}
+
+impl<T> PendingIndices<T> {
+    fn range(&self) -> std::ops::Range<usize> {
+        let first = usize::from(self.first);
+        first..first + usize::from(self.count)
+    }
+}
