@@ -114,40 +114,36 @@ impl<T: Keyed> Notification<T> {
     }
 }
 
-/// What two notifications of one key, the first still waiting, come to. What is not needed comes back, to be freed
-/// where no lock is held.
+/// What two notifications of one key, the first still waiting, come to.
 pub(crate) enum Merged<T> {
-    /// The first alone tells all; the second is not needed.
-    First(Notification<T>),
+    /// The first: the second tells nothing.
+    First,
     /// This one, in the place of the first.
     One(Notification<T>),
-    /// The object came and went: neither is needed.
-    Nothing(Notification<T>),
-    /// Both must be delivered; here is the second.
-    Both(Notification<T>),
+    /// Neither: the object came and went.
+    Nothing,
+    /// Both.
+    Both,
 }
 
 /// The coalescing rules of a backlog past its limit. A deletion and the addition after it are never merged: the handler
-/// must see that the object was gone.
-pub(crate) fn merge<T>(first: &Notification<T>, second: Notification<T>) -> Merged<T> {
-    use Notification::{Add, Delete, Tombstone, Update};
+/// must see that the object was gone. Nothing is freed here.
+pub(crate) fn merge<T>(first: &Notification<T>, second: &Notification<T>) -> Merged<T> {
+    use Notification::{Add, Update};
     match (first, second) {
-        (Add { .. } | Update { .. }, second @ Update { resync: true, .. }) => Merged::First(second),
+        (Add { .. } | Update { .. }, Update { resync: true, .. }) => Merged::First,
         (Add { initial, .. }, Update { new, .. }) => Merged::One(Add {
-            object: new,
+            object: Arc::clone(new),
             initial: *initial,
         }),
-        (Add { .. }, gone @ (Delete { .. } | Tombstone { .. })) => Merged::Nothing(gone),
+        (Add { .. }, gone) if gone.is_deletion() => Merged::Nothing,
         (Update { old, .. }, Update { new, .. }) => Merged::One(Update {
             old: Arc::clone(old),
-            new,
+            new: Arc::clone(new),
             resync: false,
         }),
-        // Gone twice with nothing between: a watch may tell of an object that the store did not have (§65).
-        (
-            Update { .. } | Delete { .. } | Tombstone { .. },
-            gone @ (Delete { .. } | Tombstone { .. }),
-        ) => Merged::One(gone),
-        (_, second) => Merged::Both(second),
+        // Also after a deletion: a watch may tell of the end of an object that the store did not have (§65).
+        (_, gone) if gone.is_deletion() => Merged::One(gone.clone()),
+        _ => Merged::Both,
     }
 }

@@ -125,27 +125,27 @@ impl<T: Keyed> Ring<T> {
             return;
         };
         let first = self.line[place].as_ref().expect("`last` names no hole");
-        match merge(&first.notification, notification) {
-            Merged::First(second) => {
+        match merge(&first.notification, &notification) {
+            Merged::First => {
                 self.coalesced += 1;
-                discarded.push(second);
+                discarded.push(notification);
             }
             Merged::One(merged) => {
                 self.coalesced += 1;
                 let merged = self.count(merged);
                 let first = self.line[place].replace(merged).expect("seen above");
-                discarded.push(self.uncount(first));
+                discarded.extend([self.uncount(first), notification]);
             }
-            Merged::Nothing(second) => {
+            Merged::Nothing => {
                 self.coalesced += 2;
                 self.forget(hash, place);
                 let first = self.line[place].take().expect("seen above");
-                discarded.extend([self.uncount(first), second]);
+                discarded.extend([self.uncount(first), notification]);
                 if self.line.len() > 2 * self.len + KEPT_HOLES {
                     self.close_holes();
                 }
             }
-            Merged::Both(second) => self.push_last(second, hash),
+            Merged::Both => self.push_last(notification, hash),
         }
     }
 
@@ -243,5 +243,17 @@ impl<T: Keyed> Ring<T> {
             self.head += self.line.len() as u64;
             self.line = VecDeque::new();
         }
+    }
+}
+
+#[cfg(test)]
+impl<T> Ring<T> {
+    /// Notifications and holes in line.
+    pub fn places(&self) -> usize {
+        self.line.len()
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.line.capacity()
     }
 }
