@@ -359,7 +359,7 @@ fn try_pop_batch_does_not_wait_for_the_lock() {
 struct Probe(Weak<Listener<Probe>>);
 
 impl Keyed for Probe {
-    fn key(&self) -> &str {
+    fn key(&self) -> &'static str {
         "key"
     }
 }
@@ -480,7 +480,7 @@ impl Model {
         let calm =
             self.line.len() <= self.limit.notifications / 2 && self.bytes() <= self.limit.bytes / 2;
         // Looked at when something was taken out.
-        self.merging &= !(calm && !batch.is_empty());
+        self.merging &= !calm || batch.is_empty();
         batch
     }
 
@@ -533,14 +533,14 @@ struct World {
 }
 
 impl World {
-    fn next(&mut self, key: u8, uid: String) -> Arc<Pod> {
+    fn next(&mut self, key: u8, uid: &str) -> Arc<Pod> {
         self.versions += 1;
-        Pod::new(&format!("key{key}"), &uid, &self.versions.to_string())
+        Pod::new(&format!("key{key}"), uid, &self.versions.to_string())
     }
 
     fn add(&mut self, key: u8, initial: bool) -> N {
         self.uids += 1;
-        let object = self.next(key, self.uids.to_string());
+        let object = self.next(key, &self.uids.to_string());
         self.objects.insert(key, Arc::clone(&object));
         N::Add { object, initial }
     }
@@ -550,7 +550,7 @@ impl World {
         if !seen {
             return Some(N::tombstone(&old));
         }
-        let object = self.next(key, old.uid.clone());
+        let object = self.next(key, &old.uid);
         Some(N::Delete { object })
     }
 
@@ -560,7 +560,7 @@ impl World {
                 let Some(old) = self.objects.get(&key).cloned() else {
                     return vec![self.add(key, initial)];
                 };
-                let new = self.next(key, old.uid.clone());
+                let new = self.next(key, &old.uid);
                 self.objects.insert(key, Arc::clone(&new));
                 let resync = false;
                 vec![N::Update { old, new, resync }]

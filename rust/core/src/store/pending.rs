@@ -54,15 +54,15 @@ impl<T: Keyed> Store<T> {
 
     fn register(&self, names: &[&str]) -> Result<PendingIndices<T>, StoreError> {
         let mut inner = self.inner.write();
+        let number = |count: usize| u16::try_from(count).map_err(|_| StoreError::TooManyIndices);
+        let first = number(inner.indices.len())?;
+        number(inner.indices.len() + names.len())?;
         for (place, name) in names.iter().enumerate() {
             let known = inner.indices.iter().any(|index| &*index.name == *name);
             if known || names[..place].contains(name) {
                 return Err(StoreError::IndexExists((*name).to_owned()));
             }
         }
-        let number = |count: usize| u16::try_from(count).map_err(|_| StoreError::TooManyIndices);
-        let first = number(inner.indices.len())?;
-        number(inner.indices.len() + names.len())?;
         let new = names.iter().map(|name| Index::new(name));
         inner.indices.extend(new);
         inner.generation += 1;

@@ -29,7 +29,7 @@ fn batch(pods: &[Arc<Pod>]) -> WriteBatch<Pod> {
 
 fn put(batch: &mut WriteBatch<Pod>, pod: &Arc<Pod>) {
     batch.put(Arc::clone(pod), SOURCE, |pod, sink| {
-        pod.index(u16::MAX, sink)
+        pod.index(u16::MAX, sink);
     });
 }
 
