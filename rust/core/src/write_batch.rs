@@ -151,11 +151,22 @@ impl<T: Keyed> WriteBatch<T> {
         source: SourceId,
         values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
     ) {
+        let hash = hash(object.key());
+        self.put_hashed(object, hash, source, values);
+    }
+
+    /// The same with the hash of the key.
+    pub(crate) fn put_hashed(
+        &mut self,
+        object: Arc<T>,
+        hash: u64,
+        source: SourceId,
+        values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
+    ) {
         let first = self.spans.len();
         values(&object, &mut |index, text| {
             self.push_value(first, Value::new(index, text));
         });
-        let hash = hash(object.key());
         let spans = first as u32..self.spans.len() as u32;
         self.ops.push(Op::Put(Put {
             object,
@@ -189,6 +200,11 @@ impl<T: Keyed> WriteBatch<T> {
     /// Deletes; nothing if the key is missing when the batch is written (§26).
     pub fn delete(&mut self, key: Key<T>) {
         let hash = hash(key.as_str());
+        self.delete_hashed(key, hash);
+    }
+
+    /// The same with the hash of the key.
+    pub(crate) fn delete_hashed(&mut self, key: Key<T>, hash: u64) {
         self.ops.push(Op::Delete { key, hash });
     }
 

@@ -6,19 +6,27 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::hash_table::{Entry, HashTable};
 
 use super::InformerOptions;
+use crate::hashing::hash;
 use crate::keyed::Keyed;
 use crate::notification::Notification;
-use crate::queue::{Delta, DeltaObject, DeltaType, Replacement, SourceId};
+use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
 use crate::store::{Store, View};
 use crate::versioned::Versioned;
 use crate::write_batch::{Key, WriteBatch};
 
 enum Write<T> {
-    Put { object: Arc<T>, source: SourceId },
-    Delete(Key<T>),
+    Put {
+        object: Arc<T>,
+        hash: u64,
+        source: SourceId,
+    },
+    Delete {
+        key: Key<T>,
+        hash: u64,
+    },
 }
 
 /// A batch compared with the store, not yet written: from [`Informer::plan`](super::Informer::plan) to
@@ -35,7 +43,7 @@ impl<T: Versioned> Change<T> {
     pub fn puts(&self) -> impl Iterator<Item = &Arc<T>> {
         self.writes.iter().filter_map(|write| match write {
             Write::Put { object, .. } => Some(object),
-            Write::Delete(_) => None,
+            Write::Delete { .. } => None,
         })
     }
 
@@ -43,7 +51,7 @@ impl<T: Versioned> Change<T> {
     pub fn deleted_keys(&self) -> impl Iterator<Item = &str> {
         self.writes.iter().filter_map(|write| match write {
             Write::Put { .. } => None,
-            Write::Delete(key) => Some(key.as_str()),
+            Write::Delete { key, .. } => Some(key.as_str()),
         })
     }
 
@@ -56,14 +64,18 @@ impl<T: Versioned> Change<T> {
         let mut puts = 0;
         for write in &self.writes {
             match write {
-                Write::Put { object, source } => {
+                Write::Put {
+                    object,
+                    hash,
+                    source,
+                } => {
                     let values = |object: &T, sink: &mut dyn FnMut(u16, &str)| {
                         values(puts, object, sink);
                     };
-                    batch.put(Arc::clone(object), *source, values);
+                    batch.put_hashed(Arc::clone(object), *hash, *source, values);
                     puts += 1;
                 }
-                Write::Delete(key) => batch.delete(key.clone()),
+                Write::Delete { key, hash } => batch.delete_hashed(key.clone(), *hash),
             }
         }
         batch
@@ -76,10 +88,6 @@ impl<T: Versioned> Change<T> {
             notifications: Vec::with_capacity(count),
             resource_version: None,
         }
-    }
-
-    fn put(&mut self, object: Arc<T>, source: SourceId) {
-        self.writes.push(Write::Put { object, source });
     }
 }
 
@@ -120,11 +128,23 @@ struct Planner<'a, T> {
     change: Change<T>,
 }
 
+/// A key with its hash, whose slot was looked up.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u64,
+    slot: Option<u32>,
+}
+
 impl<T: Versioned> Planner<'_, T> {
     fn plan(&mut self, deltas: Vec<Delta<T>>) {
         let store = self.store;
+        // What is not about one object has no key, and no use for a place.
+        let places = places(
+            &store.read(),
+            deltas.iter().map(|it| it.key().unwrap_or("")),
+        );
         let mut view = None;
-        for delta in deltas {
+        for (delta, place) in deltas.into_iter().zip(places) {
             let Delta {
                 kind,
                 initial,
@@ -132,31 +152,28 @@ impl<T: Versioned> Planner<'_, T> {
                 object,
             } = delta;
             match object {
+                DeltaObject::Object(object) if kind == DeltaType::Deleted => {
+                    let view = view.get_or_insert_with(|| store.read());
+                    let key = Key::Of(Arc::clone(&object));
+                    let notification = Notification::Delete { object };
+                    self.delete(view, place, key, source, notification);
+                }
                 DeltaObject::Object(object) => {
                     let view = view.get_or_insert_with(|| store.read());
-                    if kind == DeltaType::Deleted {
-                        let key = Key::Of(Arc::clone(&object));
-                        let notification = Notification::Delete { object };
-                        self.delete(view, key, source, notification);
-                    } else {
-                        let stored = view.locate(object.key());
-                        let stored = stored.map(|(_, owner, object)| (owner, object));
-                        self.upsert(stored, object, source, initial);
-                    }
+                    self.upsert(view, place, object, source, initial);
                 }
                 DeltaObject::Tombstone { key, object } => {
                     let view = view.get_or_insert_with(|| store.read());
-                    let object = object.or_else(|| view.get(&key).cloned());
-                    let key = Key::Text(key);
+                    let seen = || Some(Arc::clone(view.at(place.slot?).1));
                     let notification = Notification::Tombstone {
-                        key: key.clone(),
-                        object,
+                        key: Key::Text(Arc::clone(&key)),
+                        object: object.or_else(seen),
                     };
-                    self.delete(view, key, source, notification);
+                    self.delete(view, place, Key::Text(key), source, notification);
                 }
                 DeltaObject::Replacement(list) => {
                     view = None;
-                    self.replace(*list, source, initial);
+                    self.replace(list.objects, source, initial);
                 }
                 DeltaObject::None => {
                     view = None;
@@ -173,14 +190,14 @@ impl<T: Versioned> Planner<'_, T> {
     fn delete(
         &mut self,
         view: &View<'_, T>,
+        Place { hash, slot }: Place,
         key: Key<T>,
         source: SourceId,
         notification: Notification<T>,
     ) {
-        let owner = view.locate(key.as_str()).map(|(_, owner, _)| owner);
-        match owner {
+        match slot.map(|slot| view.at(slot).0) {
             Some(owner) if owner != source => return,
-            Some(_) => self.change.writes.push(Write::Delete(key)),
+            Some(_) => self.change.writes.push(Write::Delete { key, hash }),
             None => {}
         }
         self.change.notifications.push(notification);
@@ -188,18 +205,31 @@ impl<T: Versioned> Planner<'_, T> {
 
     fn upsert(
         &mut self,
-        stored: Option<(SourceId, &Arc<T>)>,
+        view: &View<'_, T>,
+        Place { hash, slot }: Place,
         new: Arc<T>,
         source: SourceId,
         initial: bool,
     ) {
-        let notifications = &mut self.change.notifications;
-        let Some((owner, old)) = stored else {
-            notifications.push(Notification::Add {
-                object: Arc::clone(&new),
-                initial,
+        let Change {
+            writes,
+            notifications,
+            ..
+        } = &mut self.change;
+        let mut put = |object: Arc<T>| {
+            writes.push(Write::Put {
+                object,
+                hash,
+                source,
             });
-            self.change.put(new, source);
+        };
+        let add = |new: &Arc<T>| Notification::Add {
+            object: Arc::clone(new),
+            initial,
+        };
+        let Some((owner, old)) = slot.map(|slot| view.at(slot)) else {
+            notifications.push(add(&new));
+            put(new);
             return;
         };
         if Arc::ptr_eq(old, &new) || old.same_version(&new) {
@@ -208,17 +238,12 @@ impl<T: Versioned> Planner<'_, T> {
             }
             if owner != source {
                 // It moved here: the relist of the source that had it must not delete it.
-                let old = Arc::clone(old);
-                self.change.put(old, source);
+                put(Arc::clone(old));
             }
             return;
         }
         if old.uid() != new.uid() && !self.options.recreate_as_update {
-            notifications.push(Notification::tombstone(old));
-            notifications.push(Notification::Add {
-                object: Arc::clone(&new),
-                initial,
-            });
+            notifications.extend([Notification::tombstone(old), add(&new)]);
         } else {
             notifications.push(Notification::Update {
                 old: Arc::clone(old),
@@ -226,34 +251,36 @@ impl<T: Versioned> Planner<'_, T> {
                 resync: false,
             });
         }
-        self.change.put(new, source);
+        put(new);
     }
 
     /// Deletions first, then additions and updates in the order of the list (§67).
-    fn replace(&mut self, list: Replacement<T>, source: SourceId, initial: bool) {
-        let objects = last_of_each_key(list.objects);
+    fn replace(&mut self, objects: Vec<Arc<T>>, source: SourceId, initial: bool) {
         let mut listed = vec![false; self.store.read().slot_bound()];
         let mut upserts = Planner {
             change: Change::with_capacity(0),
             ..*self
         };
-        let mut objects = objects.into_iter().peekable();
-        while objects.peek().is_some() {
+        let mut objects = last_of_each_key(objects).into_iter();
+        while objects.len() > 0 {
+            let piece: Vec<(Arc<T>, u64)> = objects.by_ref().take(PIECE).collect();
             let view = self.store.read();
-            for object in objects.by_ref().take(PIECE) {
-                let stored = view.locate(object.key()).map(|(slot, owner, old)| {
+            let slots = view.find_all(piece.iter().map(|(object, hash)| (object.key(), *hash)));
+            for ((object, hash), slot) in piece.into_iter().zip(slots) {
+                if let Some(slot) = slot {
                     listed[slot as usize] = true;
-                    (owner, old)
-                });
-                upserts.upsert(stored, object, source, initial);
+                }
+                upserts.upsert(&view, Place { hash, slot }, object, source, initial);
             }
         }
         for first in (0..listed.len()).step_by(PIECE) {
             let view = self.store.read();
             for (slot, owner, old) in view.located_from(first, PIECE) {
                 if owner == source && !listed[slot as usize] {
-                    let key = Key::Of(Arc::clone(old));
-                    self.change.writes.push(Write::Delete(key));
+                    self.change.writes.push(Write::Delete {
+                        key: Key::Of(Arc::clone(old)),
+                        hash: hash(old.key()),
+                    });
                     let tombstone = Notification::tombstone(old);
                     self.change.notifications.push(tombstone);
                 }
@@ -265,15 +292,35 @@ impl<T: Versioned> Planner<'_, T> {
     }
 }
 
-/// A list should not name a key twice; when it does, the last one counts, in its own place (§23).
-fn last_of_each_key<T: Keyed>(mut objects: Vec<Arc<T>>) -> Vec<Arc<T>> {
-    let mut last = HashMap::with_capacity(objects.len());
-    for (place, object) in objects.iter().enumerate() {
-        last.insert(object.key(), place);
-    }
-    let mut keep = vec![false; objects.len()];
-    for place in last.into_values() {
-        keep[place] = true;
+fn places<'k, T: Versioned>(
+    view: &View<'_, T>,
+    keys: impl Iterator<Item = &'k str> + Clone,
+) -> Vec<Place> {
+    let hashes: Vec<u64> = keys.clone().map(hash).collect();
+    let slots = view.find_all(keys.zip(hashes.iter().copied()));
+    let places = hashes.into_iter().zip(slots);
+    places.map(|(hash, slot)| Place { hash, slot }).collect()
+}
+
+/// With the hashes of the keys. A list should not name a key twice; when it does, the last one counts, in its own
+/// place (§23).
+fn last_of_each_key<T: Keyed>(objects: Vec<Arc<T>>) -> Vec<(Arc<T>, u64)> {
+    let hashed = |object: Arc<T>| {
+        let hash = hash(object.key());
+        (object, hash)
+    };
+    let mut objects: Vec<(Arc<T>, u64)> = objects.into_iter().map(hashed).collect();
+    let mut last = HashTable::with_capacity(objects.len());
+    let mut keep = vec![true; objects.len()];
+    for (place, (object, hash)) in objects.iter().enumerate() {
+        let same =
+            |other: &usize| objects[*other].1 == *hash && objects[*other].0.key() == object.key();
+        match last.entry(*hash, same, |other| objects[*other].1) {
+            Entry::Occupied(mut entry) => keep[std::mem::replace(entry.get_mut(), place)] = false,
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+        }
     }
     let mut keep = keep.into_iter();
     objects.retain(|_| keep.next() == Some(true));

@@ -125,6 +125,25 @@ impl<T: Keyed> Inner<T> {
         self.keys.find(hash, same).map(|entry| entry.slot)
     }
 
+    /// The slots of many keys, given with their hashes. Each step is done for all keys before the next: the lookups
+    /// do not depend on each other, so the processor waits for the memory of many at a time.
+    pub fn find_all<'k>(
+        &self,
+        keys: impl Iterator<Item = (&'k str, u64)> + Clone,
+    ) -> Vec<Option<u32>> {
+        let by_hash = keys.clone().map(|(_, hash)| {
+            let found = self.keys.find(hash, |entry| entry.hash == hash);
+            found.map(|entry| entry.slot)
+        });
+        let mut slots: Vec<Option<u32>> = by_hash.collect();
+        for (slot, (key, hash)) in slots.iter_mut().zip(keys) {
+            if slot.is_some_and(|slot| self.object(slot).key() != key) {
+                *slot = self.find(key, hash);
+            }
+        }
+        slots
+    }
+
     pub fn object(&self, slot: u32) -> &Arc<T> {
         self.slots[slot as usize]
             .object

@@ -42,8 +42,22 @@ impl<'a, T: Keyed> View<'a, T> {
     /// The object, the source that put it, and the number of its slot (below `slot_bound`).
     pub fn locate(&self, key: &str) -> Option<(u32, SourceId, &Arc<T>)> {
         let slot = self.inner.find(key, hash(key))?;
+        let (source, object) = self.at(slot);
+        Some((slot, source, object))
+    }
+
+    /// The slots of many keys, given with their hashes: faster than one after the other.
+    pub(crate) fn find_all<'k>(
+        &self,
+        keys: impl Iterator<Item = (&'k str, u64)> + Clone,
+    ) -> Vec<Option<u32>> {
+        self.inner.find_all(keys)
+    }
+
+    /// The object in a slot that was found, and the source that put it.
+    pub(crate) fn at(&self, slot: u32) -> (SourceId, &Arc<T>) {
         let source = self.inner.slots[slot as usize].source;
-        Some((slot, source, self.inner.object(slot)))
+        (source, self.inner.object(slot))
     }
 
     /// More than any number of a slot.
