@@ -4,6 +4,8 @@
 //! so that a slow handler costs memory for the objects it has to learn of, not for every event (client-go §138, §139).
 //! A listener has synced iff every notification of the initial list was handed out and acknowledged (§149).
 
+#[cfg(test)]
+mod model_tests;
 mod ring;
 #[cfg(test)]
 mod tests;
