@@ -167,7 +167,7 @@ fn store_alone(objects: usize, percent: usize, size: usize) -> f64 {
     add_indices(&store);
     let generation = store.generation();
     let apply =
-        |batch: &WriteBatch<Pod>| store.apply(batch, generation, Some("1")).expect("current");
+        |batch: &WriteBatch<Pod>| drop(store.apply(batch, generation, Some("1")).expect("current"));
     apply(&batch(&initial(objects)));
     Updates::new(objects, percent).time(
         |pods| pods.chunks(size).map(batch).collect::<Vec<_>>(),

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 
 static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
-pub(crate) fn hash(text: &str) -> u64 {
+/// The hash of a key or an index value; see the [module](self).
+pub fn hash(text: &str) -> u64 {
     STATE.hash_one(text)
 }

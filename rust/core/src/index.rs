@@ -7,6 +7,7 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use crate::hashing::hash;
 use crate::write_batch::Value;
 
 /// Where a slot stands in an index: kept in the slot, so that leaving a value needs neither a hash nor a search.
@@ -75,18 +76,24 @@ impl Index {
     /// Whether the value of that number is `value`.
     pub fn is(&self, number: u32, value: Value<'_>) -> bool {
         let listed = self.listed(number);
-        listed.hash == value.hash && *listed.text == *value.text
+        *listed.text == *value.text
     }
 
     fn find(&self, value: Value<'_>) -> Option<u32> {
+        self.find_hashed(value, hash(value.text))
+    }
+
+    fn find_hashed(&self, value: Value<'_>, hash: u64) -> Option<u32> {
         self.numbers
-            .find(value.hash, |number| self.is(*number, value))
+            .find(hash, |number| self.is(*number, value))
             .copied()
     }
 
     /// Lists `slot`, which is not yet, under `value`; the caller keeps the entry.
     pub fn insert(&mut self, value: Value<'_>, slot: u32) -> Entry {
-        let number = self.find(value).unwrap_or_else(|| self.add_value(value));
+        let hash = hash(value.text);
+        let found = self.find_hashed(value, hash);
+        let number = found.unwrap_or_else(|| self.add_value(value, hash));
         self.entries += 1;
         let listed = self.values[number as usize]
             .as_mut()
@@ -99,10 +106,10 @@ impl Index {
         }
     }
 
-    fn add_value(&mut self, value: Value<'_>) -> u32 {
+    fn add_value(&mut self, value: Value<'_>, hash: u64) -> u32 {
         let listed = Some(Listed {
             text: value.text.into(),
-            hash: value.hash,
+            hash,
             slots: Slots::new(),
         });
         self.text_bytes += value.text.len();
@@ -114,7 +121,7 @@ impl Index {
             (self.values.len() - 1) as u32
         };
         let values = &self.values;
-        self.numbers.insert_unique(value.hash, number, |other| {
+        self.numbers.insert_unique(hash, number, |other| {
             values[*other as usize]
                 .as_ref()
                 .map_or(0, |listed| listed.hash)
@@ -159,7 +166,7 @@ impl Index {
 
     /// The slots listed under a value; none under an unknown one (client-go §19).
     pub fn slots(&self, text: &str) -> &[u32] {
-        self.find(Value::new(0, text))
+        self.find(Value { index: 0, text })
             .map_or(&[], |number| &self.listed(number).slots)
     }
 

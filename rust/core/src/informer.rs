@@ -132,9 +132,9 @@ impl<T: Versioned> Informer<T> {
         let batch = change.to_batch(values);
         let version = change.resource_version.as_deref();
         let registrations = self.registrations.lock();
-        if self.store.apply(&batch, generation, version).is_err() {
+        let Ok(replaced) = self.store.apply(&batch, generation, version) else {
             return Err(change);
-        }
+        };
         let notifications = std::mem::take(&mut change.notifications);
         let count = notifications.len() as u64;
         if let Some((last, others)) = registrations.split_last() {
@@ -145,6 +145,7 @@ impl<T: Versioned> Informer<T> {
             last.listener.push_all(notifications);
         }
         drop(registrations);
+        drop((replaced, batch));
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.notifications.fetch_add(count, Ordering::Relaxed);
         self.queue.processed();

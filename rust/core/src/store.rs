@@ -91,6 +91,7 @@ impl<T: Keyed> Store<T> {
     }
 
     /// Does the whole batch in one cut, and sets the resource version in the same cut if one is given (§27-§30).
+    /// Returns for each operation the object that it replaced or deleted, so that the caller says when that is freed.
     ///
     /// # Panics
     ///
@@ -100,31 +101,32 @@ impl<T: Keyed> Store<T> {
         batch: &WriteBatch<T>,
         generation: u32,
         resource_version: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let mut freed = Vec::with_capacity(batch.len());
+    ) -> Result<Vec<Option<Arc<T>>>, StoreError> {
+        let mut replaced = Vec::with_capacity(batch.len());
         let mut aside = None;
         if batch.len() > LONG_WRITE {
             let inner = self.inner.read();
             inner.check(batch, generation)?;
             let mut copy = inner.clone();
             drop(inner);
-            copy.apply(batch, &mut freed);
+            copy.apply(batch, &mut replaced);
             aside = Some(copy);
         }
         let mut inner = self.inner.write();
         inner.check(batch, generation)?;
-        let retired = match aside {
-            Some(written) if written.epoch == inner.epoch + 1 => Some(inner.swap(written)),
-            // Another write came between.
-            _ => {
-                inner.apply(batch, &mut freed);
-                None
+        let (retired, overtaken) = match aside {
+            Some(written) if written.epoch == inner.epoch + 1 => (Some(inner.swap(written)), None),
+            // Another write came between, if there was a copy.
+            aside => {
+                let overtaken = aside.map(|aside| (aside, std::mem::take(&mut replaced)));
+                inner.apply(batch, &mut replaced);
+                (None, overtaken)
             }
         };
         inner.set_resource_version(resource_version);
         drop(inner);
-        drop((retired, freed));
-        Ok(())
+        drop((retired, overtaken));
+        Ok(replaced)
     }
 
     /// Makes the store hold the batch's objects and nothing else, in one cut (§22); of equal keys the last counts (§23).

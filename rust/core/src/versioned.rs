@@ -12,6 +12,6 @@ pub trait Versioned: Keyed + Send + Sync + 'static {
     /// Opaque; differs between two versions of one object.
     fn resource_version(&self) -> &str;
 
-    /// Whether both are the same version of the same object. Without resource versions only equal content is.
+    /// Whether both are the same version of the same object: its content is equal, whatever the version says.
     fn same_version(&self, other: &Self) -> bool;
 }

@@ -28,6 +28,14 @@ impl<T: Keyed> Key<T> {
             Self::Text(text) => text,
         }
     }
+
+    /// The hash of the key.
+    pub(crate) fn hash(&self) -> u64 {
+        match self {
+            Self::Of(object) => object.key_hash(),
+            Self::Text(text) => hash(text),
+        }
+    }
 }
 
 impl<T> Clone for Key<T> {
@@ -57,18 +65,7 @@ pub(crate) struct Put<T> {
 pub(crate) struct Value<'a> {
     /// Number of the index.
     pub index: u16,
-    pub hash: u64,
     pub text: &'a str,
-}
-
-impl<'a> Value<'a> {
-    pub fn new(index: u16, text: &'a str) -> Self {
-        Self {
-            index,
-            hash: hash(text),
-            text,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +73,6 @@ struct Span {
     index: u16,
     start: u32,
     end: u32,
-    hash: u64,
 }
 
 /// The index values of one object, distinct.
@@ -94,7 +90,6 @@ impl<'a> Values<'a> {
     pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
         self.spans.iter().map(move |span| Value {
             index: span.index,
-            hash: span.hash,
             text: &self.text[span.start as usize..span.end as usize],
         })
     }
@@ -120,12 +115,18 @@ impl<T> Default for WriteBatch<T> {
     }
 }
 
+/// Room for so many values an object, and bytes a value, is made at once.
+const USUAL_VALUES: usize = 3;
+const USUAL_LENGTH: usize = 24;
+
 impl<T: Keyed> WriteBatch<T> {
     /// An empty batch with room for `ops` operations.
     pub fn with_capacity(ops: usize) -> Self {
         Self {
             ops: Vec::with_capacity(ops),
-            ..Self::default()
+            spans: Vec::with_capacity(ops * USUAL_VALUES),
+            text: String::with_capacity(ops * USUAL_VALUES * USUAL_LENGTH),
+            index_bound: 0,
         }
     }
 
@@ -151,7 +152,7 @@ impl<T: Keyed> WriteBatch<T> {
         source: SourceId,
         values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
     ) {
-        let hash = hash(object.key());
+        let hash = object.key_hash();
         self.put_hashed(object, hash, source, values);
     }
 
@@ -165,7 +166,7 @@ impl<T: Keyed> WriteBatch<T> {
     ) {
         let first = self.spans.len();
         values(&object, &mut |index, text| {
-            self.push_value(first, Value::new(index, text));
+            self.push_value(first, Value { index, text });
         });
         let spans = first as u32..self.spans.len() as u32;
         self.ops.push(Op::Put(Put {
@@ -179,8 +180,7 @@ impl<T: Keyed> WriteBatch<T> {
     fn push_value(&mut self, first: usize, value: Value<'_>) {
         let text = &self.text;
         let known = self.spans[first..].iter().any(|span| {
-            (span.hash, span.index) == (value.hash, value.index)
-                && text[span.start as usize..span.end as usize] == *value.text
+            span.index == value.index && text[span.start as usize..span.end as usize] == *value.text
         });
         if known {
             return;
@@ -192,14 +192,13 @@ impl<T: Keyed> WriteBatch<T> {
             index: value.index,
             start,
             end,
-            hash: value.hash,
         });
         self.index_bound = self.index_bound.max(usize::from(value.index) + 1);
     }
 
     /// Deletes; nothing if the key is missing when the batch is written (§26).
     pub fn delete(&mut self, key: Key<T>) {
-        let hash = hash(key.as_str());
+        let hash = key.hash();
         self.delete_hashed(key, hash);
     }
 

@@ -1,5 +1,56 @@
 //! The extension module `kubeinformer._core`: converts, detaches, maps errors; no logic of its own.
+
+// `_core.pyi` documents what Python sees; Rust sees nothing of this crate.
+#![allow(missing_docs)]
+// What comes from Python is converted to a value of its own.
+#![allow(clippy::needless_pass_by_value)]
+// `View::len` in place of `|view| view.len()` is not general enough over lifetimes to compile.
+#![allow(clippy::redundant_closure_for_method_calls)]
+
+mod decoded;
+mod delta_fifo;
+mod detached;
+mod errors;
+mod fifo;
+mod fork;
+mod index;
+mod indexed;
+mod informer;
+mod item;
+mod listener;
+mod object;
+mod path;
+mod real_fifo;
+mod selector;
+mod source;
+mod store;
+mod views;
+mod wait;
+
 use pyo3::prelude::*;
 
 #[pymodule]
-mod _core {}
+mod _core {
+    #[pymodule_export]
+    use crate::delta_fifo::DeltaFIFO;
+    #[pymodule_export]
+    use crate::fork::{after_fork_in_child, fork_count};
+    #[pymodule_export]
+    use crate::index::Index;
+    #[pymodule_export]
+    use crate::informer::{Change, InformerCore, NewIndexers, Snapshot};
+    #[pymodule_export]
+    use crate::listener::Listener;
+    #[pymodule_export]
+    use crate::object::KubeObject;
+    #[pymodule_export]
+    use crate::real_fifo::RealFIFO;
+    #[pymodule_export]
+    use crate::selector::Selector;
+    #[pymodule_export]
+    use crate::source::{ListMeta, ListReader, Relist, Source, WatchReader};
+    #[pymodule_export]
+    use crate::store::{Indexer, ThreadSafeStore};
+    #[pymodule_export]
+    use crate::views::{json_view, JSONMapping, JSONSequence};
+}

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use hashbrown::hash_table::{Entry, HashTable};
 
 use super::InformerOptions;
-use crate::hashing::hash;
 use crate::keyed::Keyed;
 use crate::notification::Notification;
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
@@ -141,7 +140,9 @@ impl<T: Versioned> Planner<'_, T> {
         // What is not about one object has no key, and no use for a place.
         let places = places(
             &store.read(),
-            deltas.iter().map(|it| it.key().unwrap_or("")),
+            deltas
+                .iter()
+                .map(|it| (it.key().unwrap_or(""), it.key_hash())),
         );
         let mut view = None;
         for (delta, place) in deltas.into_iter().zip(places) {
@@ -279,7 +280,7 @@ impl<T: Versioned> Planner<'_, T> {
                 if owner == source && !listed[slot as usize] {
                     self.change.writes.push(Write::Delete {
                         key: Key::Of(Arc::clone(old)),
-                        hash: hash(old.key()),
+                        hash: old.key_hash(),
                     });
                     let tombstone = Notification::tombstone(old);
                     self.change.notifications.push(tombstone);
@@ -294,19 +295,20 @@ impl<T: Versioned> Planner<'_, T> {
 
 fn places<'k, T: Versioned>(
     view: &View<'_, T>,
-    keys: impl Iterator<Item = &'k str> + Clone,
+    keys: impl Iterator<Item = (&'k str, u64)> + Clone,
 ) -> Vec<Place> {
-    let hashes: Vec<u64> = keys.clone().map(hash).collect();
-    let slots = view.find_all(keys.zip(hashes.iter().copied()));
-    let places = hashes.into_iter().zip(slots);
-    places.map(|(hash, slot)| Place { hash, slot }).collect()
+    let slots = view.find_all(keys.clone());
+    let places = keys.zip(slots);
+    places
+        .map(|((_, hash), slot)| Place { hash, slot })
+        .collect()
 }
 
 /// With the hashes of the keys. A list should not name a key twice; when it does, the last one counts, in its own
 /// place (§23).
 fn last_of_each_key<T: Keyed>(objects: Vec<Arc<T>>) -> Vec<(Arc<T>, u64)> {
     let hashed = |object: Arc<T>| {
-        let hash = hash(object.key());
+        let hash = object.key_hash();
         (object, hash)
     };
     let mut objects: Vec<(Arc<T>, u64)> = objects.into_iter().map(hashed).collect();

@@ -165,11 +165,11 @@ impl<T: Keyed> Inner<T> {
         }
     }
 
-    /// Does the operations in order; what is no longer held goes to `freed`.
-    pub fn apply(&mut self, batch: &WriteBatch<T>, freed: &mut Vec<Arc<T>>) {
+    /// Does the operations in order; what each no longer leaves in the store goes to `replaced`.
+    pub fn apply(&mut self, batch: &WriteBatch<T>, replaced: &mut Vec<Option<Arc<T>>>) {
         self.epoch += 1;
         for op in &batch.ops {
-            freed.extend(match op {
+            replaced.push(match op {
                 Op::Put(put) => self.put(put, batch.values(put)),
                 Op::Delete { key, hash } => self.delete(key.as_str(), *hash),
             });

@@ -48,7 +48,7 @@ fn write(store: &Store<Pod>, writer: usize, round: usize, index_bound: &AtomicUs
             }
         }
         match store.apply(&batch, generation, Some(&round.to_string())) {
-            Ok(()) => return,
+            Ok(_) => return,
             Err(error) => assert_eq!(error, StoreError::Stale),
         }
     }

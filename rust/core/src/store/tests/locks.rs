@@ -46,12 +46,11 @@ fn objects_are_freed_when_no_lock_is_held() {
             };
             batch.put(Arc::new(probe), SOURCE, |_, _| {});
         }
-        let call = if replace {
-            Store::replace
+        if replace {
+            store.replace(&batch, 0, None).unwrap();
         } else {
-            Store::apply
-        };
-        call(&store, &batch, 0, None).unwrap();
+            store.apply(&batch, 0, None).unwrap();
+        }
     };
     write(5, false);
     write(5, false);
@@ -63,7 +62,15 @@ fn objects_are_freed_when_no_lock_is_held() {
 
     let mut batch = WriteBatch::default();
     batch.delete(Key::Text("3".into()));
-    store.apply(&batch, 0, None).unwrap();
+    batch.delete(Key::Text("unknown".into()));
+    let replaced = store.apply(&batch, 0, None).unwrap();
+    assert_eq!(freed.load(Ordering::Relaxed), 24, "the caller has it");
+    let keys: Vec<Option<&str>> = replaced
+        .iter()
+        .map(|it| it.as_deref().map(Keyed::key))
+        .collect();
+    assert_eq!(keys, [Some("3"), None]);
+    drop(replaced);
     assert_eq!(freed.load(Ordering::Relaxed), 25, "deleted");
 }
 
@@ -151,5 +158,5 @@ fn indices_added_beside_a_write_into_a_copy_make_it_stale() {
     }
     assert_eq!(store.replace(&batch, 0, None), Err(StoreError::Stale));
     assert!(store.read().is_empty());
-    assert_eq!(store.apply(&batch, 0, None), Err(StoreError::Stale));
+    assert_eq!(store.apply(&batch, 0, None).err(), Some(StoreError::Stale));
 }

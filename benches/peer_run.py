@@ -1,0 +1,114 @@
+"""One measurement of one peer, in a process of its own: `python -m benches.peer_run PEER CASE URL --pods N --events N`.
+
+Invariant: the process runs on one core and holds nothing but this peer; what it prints is one JSON object.
+
+CASE is `sync` (empty cache to full cache, with the memory that it then takes) or `watch` (from the release of the held
+events to the last call of a handler that only counts). Rates are objects a second of wall-clock time; cpu is the
+process's user and system time, so that a peer whose threads the server keeps waiting shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import threading
+import time
+from typing import Any
+
+import urllib3
+
+from benches import ours, peers, pods
+from benches.contract import Peer
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def _rss() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * _PAGE
+
+
+def _peak_rss() -> int:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def measure_sync(peer: Peer, url: str, n: int) -> dict[str, Any]:
+    gc.collect()
+    rss, cpu, begin = _rss(), time.process_time(), time.perf_counter()
+    synced = peer.sync_list(url, n)
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    if synced.count != n:
+        raise AssertionError(f"{peer.name} has {synced.count} of {n} objects")
+    if synced.node_count is not None:
+        node = pods.node_of(0, 0)
+        expected = sum(pods.node_of(i, 0) == node for i in range(n))
+        if synced.node_count(node) != expected:
+            raise AssertionError(f"{peer.name} has {synced.node_count(node)} of {expected} pods on {node}")
+    gc.collect()
+    result = {
+        "objects": n,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "rss_per_object": (_rss() - rss) / n,
+        "peak_rss_per_object": (_peak_rss() - rss) / n,
+    }
+    synced.close()
+    return result
+
+
+def measure_watch(peer: Peer, url: str, n: int, events: int) -> dict[str, Any]:
+    calls = 0
+    last = n + events
+    begin = begin_cpu = end = end_cpu = 0.0
+
+    def handler(_kind: str, _old: Any, _new: Any) -> None:
+        nonlocal calls, end, end_cpu
+        calls += 1
+        if calls == last:
+            end, end_cpu = time.perf_counter(), time.process_time()
+
+    def release() -> None:
+        nonlocal begin, begin_cpu
+        begin_cpu = time.process_time()
+        answer = urllib3.request("POST", f"{url}/bench/release", retries=False, timeout=90)
+        if answer.status == 200:
+            begin = answer.json()["released_at"]
+
+    thread = threading.Thread(target=release)
+    peer.watch_events(url, n, events, handler, thread.start)
+    thread.join()
+    if not begin or calls != last:
+        raise AssertionError(f"{peer.name}: released at {begin}, {calls} calls in place of {last}")
+    return {"objects": events, "seconds": end - begin, "cpu_seconds": end_cpu - begin_cpu}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures one peer once.")
+    parser.add_argument("peer")
+    parser.add_argument("case", choices=("sync", "watch"))
+    parser.add_argument("url")
+    parser.add_argument("--pods", type=int, required=True)
+    parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--core", type=int, default=None)
+    arguments = parser.parse_args()
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
+    find = ours.peer if arguments.peer in ours.PEER_NAMES else peers.load
+    peer = find(arguments.peer)
+    if not peer.collect_garbage:
+        gc.disable()
+    if arguments.case == "sync":
+        result = measure_sync(peer, arguments.url, arguments.pods)
+    else:
+        result = measure_watch(peer, arguments.url, arguments.pods, arguments.events)
+    result["per_second"] = result["objects"] / result["seconds"]
+    print(json.dumps({"peer": peer.name, "case": arguments.case, **result}), flush=True)
+    # A daemon thread of a peer that is still reading can abort an interpreter that shuts down in an orderly way.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

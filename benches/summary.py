@@ -1,0 +1,149 @@
+"""Tables and ratios of a results file: `python -m benches.summary benches/results/FILE.json`.
+
+Invariant: a ratio compares two figures of the same run, and kubeinformer always with the best that a rival reached:
+in a row of the queue and store the fastest rival in whichever mode is fastest for it, on the wire the best repetition.
+A ratio to the msgspec rival counts iff that rival reached MSGSPEC_FLOOR objects a second.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+MSGSPEC_FLOOR = 30_000
+
+Record = dict[str, Any]
+
+
+def condense_store(report: Record) -> list[Record]:
+    """Microseconds an update for each side, from a report of pytest-benchmark."""
+    condensed = []
+    for bench in report["benchmarks"]:
+        info, stats = bench["extra_info"], bench["stats"]
+        record: Record = {name: info[name] for name in ("row", "mode", "side", "ours")}
+        record["best_us"] = stats["min"] / info["updates"] * 1e6
+        record["median_us"] = stats["median"] / info["updates"] * 1e6
+        condensed.append(record)
+    return condensed
+
+
+def condense_wire(runs: list[Record]) -> list[Record]:
+    """One record a peer and case, from one record a run."""
+    condensed = []
+    for case, peer in dict.fromkeys((run["case"], run["peer"]) for run in runs):
+        same = [run for run in runs if run["peer"] == peer and run["case"] == case]
+        record: Record = {"case": case, "peer": peer, "ours": same[0]["ours"], "runs": len(same)}
+        record["best_per_second"] = max(run["per_second"] for run in same)
+        record["median_per_second"] = statistics.median(run["per_second"] for run in same)
+        record["cpu_us"] = min(run["cpu_seconds"] / run["objects"] for run in same) * 1e6
+        for name in ("rss_per_object", "peak_rss_per_object"):
+            if name in same[0]:
+                record[name] = statistics.median(run[name] for run in same)
+        condensed.append(record)
+    return condensed
+
+
+def ratios(store: Iterable[Record], wire: Iterable[Record]) -> list[Record]:
+    """How many times as fast kubeinformer is: more than 1 is faster. Empty as long as it has no side."""
+    store, wire = list(store), list(wire)
+    found = []
+    for mine in (record for record in store if record["ours"]):
+        rivals = [record for record in store if record["row"] == mine["row"] and not record["ours"]]
+        best = min(rivals, key=lambda record: float(record["best_us"]))
+        found.append(
+            {
+                "what": f"queue and store, {mine['row']}, {mine['mode']}",
+                "ours": mine["side"],
+                "rival": f"{best['side']}, {best['mode']}",
+                "ratio": best["best_us"] / mine["best_us"],
+                "counts": True,
+            }
+        )
+    reached = {record["peer"]: record["best_per_second"] for record in wire if record["case"] == "sync"}
+    found += [
+        {
+            "what": f"wire, {mine['case']}",
+            "ours": mine["peer"],
+            "rival": rival["peer"],
+            "ratio": mine["best_per_second"] / rival["best_per_second"],
+            "cpu_ratio": rival["cpu_us"] / mine["cpu_us"],
+            "counts": rival["peer"] != "msgspec" or reached["msgspec"] >= MSGSPEC_FLOOR,
+        }
+        for mine in wire
+        for rival in wire
+        if mine["ours"] and not rival["ours"] and rival["case"] == mine["case"] and rival["peer"] != "reader"
+    ]
+    return found
+
+
+def render(results: Record) -> str:
+    """The whole file as text."""
+    machine = results["machine"]
+    lines = [
+        f"{results['date']}  {machine['cpu']}, {machine['cores']} cores, load {machine['load_average'][0]:.1f}"
+        f" to {results['load_average_after'][0]:.1f}",
+        "  ".join(f"{name} {version}" for name, version in results["versions"].items() if version),
+    ]
+    if results["store"]:
+        lines += ["", "Queue and store, 3 indices, 10,000 pods: us of CPU an update"]
+        lines += _table(
+            ("row", "mode", "side", "best", "median"),
+            [
+                (r["row"], r["mode"], r["side"], f"{r['best_us']:.2f}", f"{r['median_us']:.2f}")
+                for r in sorted(results["store"], key=lambda r: (r["row"], r["mode"], r["best_us"]))
+            ],
+        )
+    if results["wire"]:
+        lines += ["", f"From the socket on, {results['pods']} pods of 8 KB, client on one core"]
+        lines += _table(
+            ("case", "peer", "best/s", "median/s", "us CPU each", "RSS each", "peak RSS each"),
+            [
+                (
+                    r["case"],
+                    r["peer"],
+                    f"{r['best_per_second']:,.0f}",
+                    f"{r['median_per_second']:,.0f}",
+                    f"{r['cpu_us']:.1f}",
+                    f"{r['rss_per_object']:,.0f}" if "rss_per_object" in r else "",
+                    f"{r['peak_rss_per_object']:,.0f}" if "peak_rss_per_object" in r else "",
+                )
+                for r in sorted(results["wire"], key=lambda r: (r["case"], -r["best_per_second"]))
+            ],
+        )
+    if results["ratios"]:
+        lines += ["", "kubeinformer against the rivals, in this run"]
+        lines += _table(
+            ("what", "ours", "rival", "ratio", "by CPU", ""),
+            [
+                (
+                    r["what"],
+                    r["ours"],
+                    r["rival"],
+                    f"{r['ratio']:.2f}x",
+                    f"{r['cpu_ratio']:.2f}x" if "cpu_ratio" in r else "",
+                    "" if r["counts"] else f"does not count: the rival is below {MSGSPEC_FLOOR:,} objects/s",
+                )
+                for r in results["ratios"]
+            ],
+        )
+    return "\n".join(lines)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    numeric = [all(row[column][:1].isdigit() or not row[column] for row in rows) for column in range(len(head))]
+    return [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in [head, *rows]
+    ]
+
+
+if __name__ == "__main__":
+    print(render(json.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,84 @@
+"""kubeinformer: client-go's informers for Python, on a Rust core.
+
+A `SharedInformerFactory` makes informers; an informer keeps a cache of a resource in sync with the API server, tells
+handlers what changes, and answers listers and indices from the cache.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from kubeinformer import cache, index
+from kubeinformer._core import (
+    Index,
+    JSONMapping,
+    JSONSequence,
+    KubeObject,
+    Selector,
+    after_fork_in_child,
+)
+from kubeinformer.cache.controller import ControllerOptions
+from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
+from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.shared_informer import SharedIndexInformer
+from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
+from kubeinformer.cache.waiting import wait_for_cache_sync
+from kubeinformer.errors import (
+    APIStatusError,
+    CacheSyncTimeoutError,
+    ClosedError,
+    DecodeError,
+    Error,
+    ForkedError,
+    IndexNotFoundError,
+    NotFoundError,
+    ObjectKeyError,
+    TransactionError,
+    TransportError,
+)
+from kubeinformer.informers.factory import SharedInformerFactory
+from kubeinformer.options import ListOptions
+from kubeinformer.resource import Resource
+
+os.register_at_fork(after_in_child=after_fork_in_child)
+# Also what makes `match` take them apart.
+Mapping.register(KubeObject)
+Mapping.register(JSONMapping)
+Sequence.register(JSONSequence)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APIStatusError",
+    "CacheSyncTimeoutError",
+    "ClosedError",
+    "ControllerOptions",
+    "DecodeError",
+    "DeletedFinalStateUnknown",
+    "Error",
+    "Event",
+    "EventStream",
+    "ForkedError",
+    "HandlerRegistration",
+    "Index",
+    "IndexNotFoundError",
+    "JSONMapping",
+    "JSONSequence",
+    "KubeObject",
+    "ListOptions",
+    "NotFoundError",
+    "ObjectKeyError",
+    "Resource",
+    "ResourceEventHandler",
+    "ResourceEventHandlerFuncs",
+    "Selector",
+    "SharedIndexInformer",
+    "SharedInformerFactory",
+    "TransactionError",
+    "TransportError",
+    "cache",
+    "index",
+    "wait_for_cache_sync",
+]

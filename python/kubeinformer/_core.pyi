@@ -1,0 +1,1127 @@
+"""The Rust core: objects, selectors, indices, stores, and the inside of an informer.
+
+`KubeObject`, `JSONMapping`, `JSONSequence`, `Selector` and `Index` are public as `kubeinformer.…`, `Indexer` and
+`ThreadSafeStore` as `kubeinformer.cache.…`; the rest is for the package itself.
+
+What holds for everything here:
+
+- Every method may be called from any thread. The core calls no Python but index, key and process functions, on the
+  thread that called it and with no lock held.
+- A method that says that it blocks lets other threads run meanwhile. Its `timeout` is in seconds: None = for ever, 0 or
+  less = not at all. In the main thread Ctrl-C ends the wait within 0.1 s. Everything else returns at once, or after the
+  write of one batch that is under way: a few milliseconds.
+- In a forked child, whatever the parent made raises `ForkedError`, but for `KubeObject`, its views, `Selector` and
+  `Index`, which have nothing to wait for.
+- § numbers are those of client-go's semantics.
+"""
+
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import GenericAlias
+from typing import Any, ClassVar, Generic, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
+
+__all__ = [
+    "Change",
+    "DeltaFIFO",
+    "Index",
+    "Indexer",
+    "InformerCore",
+    "JSONMapping",
+    "JSONSequence",
+    "KubeObject",
+    "ListMeta",
+    "ListReader",
+    "Listener",
+    "NewIndexers",
+    "RealFIFO",
+    "Relist",
+    "Selector",
+    "Snapshot",
+    "Source",
+    "ThreadSafeStore",
+    "WatchReader",
+    "after_fork_in_child",
+    "fork_count",
+    "json_view",
+]
+
+_T = TypeVar("_T")
+_IndexFunc: TypeAlias = Callable[[_T], Iterable[str] | None]
+
+class _KeyListerGetter(Protocol):
+    """client-go's KeyListerGetter; an `Indexer` is one."""
+
+    def list_keys(self) -> Sequence[str]: ...
+    def get_by_key(self, key: str, /) -> Any: ...
+
+@final
+class KubeObject(Mapping[str, Any]):
+    """One version of an object: its JSON, decoded when somebody looks at more than the attributes.
+
+    Immutable, with read-only views inside. Equal iff resource, uid and bytes are; the hash is that of resource, uid and
+    resourceVersion. Pickles as its bytes. The repr shows kind, key and version, never content.
+
+    Reading a member (`obj["spec"]`) decodes the whole object at the first time, in this thread (orjson: about 20 us for
+    8 KB), and shares the result with the other handles of the same version. Attributes, `get_path` and `get_paths` read
+    the bytes and decode no more than what they give back.
+
+    Whatever decodes raises DecodeError for an object whose brackets match, which is all that is checked before, but
+    whose JSON is invalid in between. Its `offset` counts bytes of `raw`.
+    """
+
+    def __new__(cls, raw: bytes, resource: str = "") -> Self:
+        """Make an object from JSON.
+
+        Args:
+            raw: a JSON object with `metadata.name`; white space around it is dropped.
+            resource: "group/version/plural" ("v1/pods"), a part of equality.
+
+        Raises:
+            DecodeError: no JSON object, no name, brackets that do not match, or bytes that are no UTF-8.
+        """
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`, or `name` without a namespace (§1)."""
+
+    @property
+    def namespace(self) -> str:
+        """`metadata.namespace`, or ""."""
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+
+    @property
+    def uid(self) -> str:
+        """`metadata.uid`, or ""."""
+
+    @property
+    def resource_version(self) -> str:
+        """`metadata.resourceVersion`, or ""."""
+
+    @property
+    def generation(self) -> int | None:
+        """`metadata.generation`, or None."""
+
+    @property
+    def deletion_timestamp(self) -> str | None:
+        """`metadata.deletionTimestamp` (RFC 3339) of an object that is being deleted, else None."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels, read-only; {} when there are none."""
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations, read-only; {} when there are none."""
+
+    @property
+    def owner_references(self) -> JSONSequence:
+        """`metadata.ownerReferences`, empty when there are none."""
+
+    @property
+    def controller_owner(self) -> JSONMapping | None:
+        """The owner reference whose `controller` is true, or None."""
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """`metadata.finalizers`, empty when there are none."""
+
+    @property
+    def kind(self) -> str:
+        """The kind."""
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or `version` alone for the core group."""
+
+    @property
+    def resource(self) -> str:
+        """`group/version/plural`; "" for an object made by hand without it."""
+
+    @property
+    def raw(self) -> bytes:
+        """The JSON, a copy.
+
+        It begins with apiVersion and kind, and lacks `metadata.managedFields` unless the informer keeps them; else it
+        is as the server sent it.
+        """
+
+    def get_path(self, path: str, default: Any = None) -> Any:
+        """The value at a path such as "spec.nodeName", without decoding the rest.
+
+        Args:
+            path: `a.b['quoted/key'][0][*]`; a backslash escapes in quotes, a leading dot is allowed.
+            default: what to return when there is nothing; null is None.
+
+        Returns:
+            A string, number, bool, None or read-only view; for a path with `[*]` a tuple of all values.
+
+        Raises:
+            ValueError: the path does not parse; the message points at the character.
+            DecodeError: the value is not valid JSON.
+        """
+
+    def get_paths(self, *paths: str) -> tuple[Any, ...]:
+        """The values at several paths, in one pass over the bytes; None for what is missing. Raises as `get_path`."""
+
+    @overload
+    def to_dict(self, path: None = None) -> dict[str, Any]: ...
+    @overload
+    def to_dict(self, path: str) -> Any:
+        """A fresh dict of the whole object, or what is at a path as a fresh dict, list or scalar.
+
+        None when there is nothing at the path; for a path with `[*]` a list of all values. Raises as `get_path`.
+        """
+
+    def to_model(self) -> Any:
+        """The object as its class in `kubernetes.client`, such as `V1Pod`: made afresh, to be changed at will.
+
+        Raises:
+            TypeError: the kubernetes package has no class for this kind.
+            ValueError: the object does not pass the validation of its class.
+        """
+
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class JSONMapping(Mapping[str, Any]):
+    """A read-only view of a JSON object: members that are objects or arrays are views again, never a dict or a list.
+
+    Equal to a dict, or view, with equal content. Not hashable. Pickles as a view of a copy.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """A fresh copy, to be changed at will."""
+
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class JSONSequence(Sequence[Any]):
+    """A read-only view of a JSON array, as `JSONMapping` is one of a JSON object. A slice is a view too."""
+
+    def to_list(self) -> list[Any]:
+        """A fresh copy, to be changed at will."""
+
+    @overload
+    def __getitem__(self, at: SupportsIndex, /) -> Any: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> JSONSequence: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __reversed__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, value: object, /) -> bool: ...
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The first place of a value, from `start` up to `stop`, which count as in a slice.
+
+        Raises:
+            ValueError: the value is not there.
+        """
+
+    def count(self, value: Any) -> int:
+        """How often the value is there."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+def json_view(value: Any) -> Any:
+    """A view of a copy of a dict or list; a scalar as it is. How views are unpickled.
+
+    Raises:
+        TypeError: there is something in it that JSON has not.
+    """
+
+@final
+class Selector:
+    """A compiled label selector, in the grammar of `kubectl -l`. Equal iff the requirements are; hashable."""
+
+    def __new__(cls, text: str) -> Self:
+        """Compile a selector such as "tier in (web, api), !canary"; "" matches everything.
+
+        Raises:
+            ValueError: it does not parse; the message points at the character.
+        """
+
+    @staticmethod
+    def from_requirements(requirements: Sequence[tuple[str, str, Sequence[str]]]) -> Selector:
+        """The selector that matches what all requirements match.
+
+        Args:
+            requirements: (label, operator, values), with the operators of LabelSelector: In, NotIn, Exists,
+                DoesNotExist.
+
+        Raises:
+            ValueError: no such operator, a label or value that the API would refuse, or values that do not go with the
+                operator.
+        """
+
+    def matches(self, labels: KubeObject | Mapping[str, str]) -> bool:
+        """Whether it matches an object, or a mapping of labels."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Index:
+    """An index that the core evaluates from the bytes of an object; see `kubeinformer.index`, which makes them."""
+
+    @staticmethod
+    def path(path: str) -> Index:
+        """By the value at a path.
+
+        Raises:
+            ValueError: the path does not parse; the message points at the character.
+        """
+
+    @staticmethod
+    def join(*paths: str) -> Index:
+        """By the values at several paths, joined with "/".
+
+        Raises:
+            ValueError: a path does not parse.
+            TypeError: there is none.
+        """
+
+    @staticmethod
+    def controller_owner(kind: str | None = None) -> Index:
+        """By the owner whose `controller` is true; with `kind` only owners of that kind."""
+
+    @staticmethod
+    def namespace() -> Index:
+        """By namespace (client-go's MetaNamespaceIndexFunc)."""
+
+@final
+class ThreadSafeStore(Generic[_T]):
+    """Any Python objects under keys that the caller gives, with indices (client-go's type of this name).
+
+    Objects come back as they were given, the very same (§11). Objects and all indices change under one lock, and each
+    answer is one cut of both (§9, §10). An index function takes an object and returns strings, or None for none; it
+    runs on the writer's thread before any lock is taken, so it may use the store. If it raises an Exception, the object
+    is stored and readable by key, under no value of that index, and in `index_errors`; this is logged once a key
+    (unlike §16). Anything else that it raises, such as KeyboardInterrupt, ends the call, and nothing is written.
+
+    The cyclic garbage collector does not look into a store: one that is reachable from its own objects or functions is
+    never freed.
+    """
+
+    def __new__(cls, indexers: Mapping[str, _IndexFunc[_T]] | None = None) -> Self:
+        """Make an empty store.
+
+        Args:
+            indexers: index functions by name.
+
+        Raises:
+            TypeError: one of them is not callable.
+        """
+
+    def add(self, key: str, obj: _T) -> None:
+        """The same as `update` (§8)."""
+
+    def update(self, key: str, obj: _T) -> None:
+        """Put the object in place of what has the key.
+
+        The store's resourceVersion becomes the object's, even a lower one; what has no metadata leaves it (§27).
+        """
+
+    def delete(self, key: str) -> None:
+        """Take out what has the key, if anything (§26). The store's resourceVersion stays (§28)."""
+
+    def delete_with_object(self, key: str, obj: Any) -> None:
+        """The same, and the store's resourceVersion becomes that of `obj`, unless that is a tombstone (§28)."""
+
+    def get(self, key: str) -> _T | None:
+        """What has the key, or None."""
+
+    def list(self) -> builtins.list[_T]:
+        """All objects, in no order."""
+
+    def list_keys(self) -> builtins.list[str]:
+        """All keys, in no order."""
+
+    def replace(self, items: Mapping[str, _T], resource_version: str = "") -> None:
+        """Hold these objects and nothing else, and this resourceVersion, from one moment to the next (§22, §30)."""
+
+    def index(self, index_name: str, obj: _T) -> builtins.list[_T]:
+        """The objects that share a value of the index with `obj`, which need not be stored; each once (§20).
+
+        Raises:
+            IndexNotFoundError: there is no such index (§18).
+            Exception: what the index function raises (§17).
+        """
+
+    def by_index(self, index_name: str, value: str) -> builtins.list[_T]:
+        """The objects under a value of an index; [] for a value that no object has (§19).
+
+        Raises:
+            IndexNotFoundError: there is no such index (§18).
+        """
+
+    def index_keys(self, index_name: str, value: str) -> builtins.list[str]:
+        """Their keys, sorted (§10).
+
+        Raises:
+            IndexNotFoundError: there is no such index (§18).
+        """
+
+    def list_index_func_values(self, index_name: str) -> builtins.list[str]:
+        """The values that at least one object has, in no order (§12); [] for an unknown index (§18)."""
+
+    def get_indexers(self) -> dict[str, _IndexFunc[_T]]:
+        """The index functions by name."""
+
+    def add_indexers(self, indexers: Mapping[str, _IndexFunc[_T]]) -> None:
+        """Index by these too; objects that are stored are indexed, on this thread, before it returns (§21).
+
+        Raises:
+            ValueError: there is an index of one of the names; none is added then.
+            TypeError: one of them is not callable.
+            RuntimeError: another thread, or the caller further out, is adding indexers.
+        """
+
+    def index_errors(self) -> dict[str, dict[str, Exception]]:
+        """Index -> key -> what the index function raised on the object that is stored there."""
+
+    def bookmark(self, resource_version: str) -> None:
+        """Set the store's resourceVersion (§30)."""
+
+    def last_store_sync_resource_version(self) -> str:
+        """The store's resourceVersion: that of the last write (§27-§30), "" before."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, key: str, /) -> bool: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class Indexer(Generic[_T]):
+    """Any Python objects under the keys that a key function gives, with indices (client-go's Indexer and Store).
+
+    For the rest see `ThreadSafeStore`. The key function runs on the caller's thread, with no lock held. What it raises
+    comes as an ObjectKeyError with that as `__cause__` (§6); then nothing is written.
+    """
+
+    def __new__(
+        cls,
+        key_func: Callable[[_T], str] | None = None,
+        indexers: Mapping[str, _IndexFunc[_T]] | None = None,
+    ) -> Self:
+        """Make an empty store.
+
+        Args:
+            key_func: takes an object, returns its key; None = `deletion_handling_meta_namespace_key_func`.
+            indexers: index functions by name.
+
+        Raises:
+            TypeError: one of them is not callable.
+        """
+
+    def add(self, obj: _T) -> None:
+        """The same as `update` (§8)."""
+
+    def update(self, obj: _T) -> None:
+        """Put the object in place of what has its key.
+
+        The store's resourceVersion becomes the object's, even a lower one; what has no metadata leaves it (§27).
+
+        Raises:
+            ObjectKeyError: it has no key.
+        """
+
+    def delete(self, obj: Any) -> None:
+        """Take out what has the object's key, if anything (§26).
+
+        The store's resourceVersion becomes the object's, unless that is a tombstone (§28).
+
+        Raises:
+            ObjectKeyError: it has no key.
+        """
+
+    def transaction(self, changes: Sequence[tuple[str, Any]]) -> None:
+        """Make many changes, in order, under one lock (§25).
+
+        The store's resourceVersion becomes that of the last object; a tombstone leaves it (§29).
+
+        Args:
+            changes: (type, object), as the deltas of a queue: "Added", "Updated", "Replaced", "Sync" or "Deleted".
+
+        Raises:
+            ValueError: another type; nothing is done.
+            TransactionError: some objects have no key; everything else is done.
+        """
+
+    def list(self) -> builtins.list[_T]:
+        """All objects, in no order."""
+
+    def list_keys(self) -> builtins.list[str]:
+        """All keys, in no order."""
+
+    def get(self, obj: Any) -> _T | None:
+        """What has the object's key, or None.
+
+        Raises:
+            ObjectKeyError: it has no key.
+        """
+
+    def get_by_key(self, key: str) -> _T | None:
+        """What has the key, or None."""
+
+    def replace(self, items: Sequence[_T], resource_version: str = "") -> None:
+        """Hold these objects and nothing else, and this resourceVersion, from one moment to the next (§22, §30).
+
+        The last of several with one key stays.
+
+        Raises:
+            ObjectKeyError: one has no key; nothing is done (§23).
+        """
+
+    def resync(self) -> None:
+        """Nothing; here as in client-go."""
+
+    def index(self, index_name: str, obj: _T) -> builtins.list[_T]:
+        """See `ThreadSafeStore.index`."""
+
+    def by_index(self, index_name: str, value: str) -> builtins.list[_T]:
+        """See `ThreadSafeStore.by_index`."""
+
+    def index_keys(self, index_name: str, value: str) -> builtins.list[str]:
+        """See `ThreadSafeStore.index_keys`."""
+
+    def list_index_func_values(self, index_name: str) -> builtins.list[str]:
+        """See `ThreadSafeStore.list_index_func_values`."""
+
+    def get_indexers(self) -> dict[str, _IndexFunc[_T]]:
+        """The index functions by name."""
+
+    def add_indexers(self, indexers: Mapping[str, _IndexFunc[_T]]) -> None:
+        """See `ThreadSafeStore.add_indexers`."""
+
+    def index_errors(self) -> dict[str, dict[str, Exception]]:
+        """See `ThreadSafeStore.index_errors`."""
+
+    def bookmark(self, resource_version: str) -> None:
+        """Set the store's resourceVersion (§30)."""
+
+    def last_store_sync_resource_version(self) -> str:
+        """See `ThreadSafeStore.last_store_sync_resource_version`."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, key: str, /) -> bool: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class DeltaFIFO(Generic[_T]):
+    """client-go's DeltaFIFO (§32-§47): a queue that gives all changes of one key at a time, for any Python objects.
+
+    A delta is a pair (type, object): "Added", "Updated", "Deleted", "Replaced" or "Sync", and the object as it was
+    given, or a `DeletedFinalStateUnknown`. Adding never blocks; `replace`, `resync`, and `delete` of a key that is not
+    queued, wait until the process function that runs has returned, because they compare with the known objects. One
+    consumer is meant; several take turns.
+    """
+
+    def __new__(
+        cls,
+        key_function: Callable[[Any], str] | None = None,
+        known_objects: _KeyListerGetter | None = None,
+        *,
+        emit_delta_type_replaced: bool = False,
+        transformer: Callable[[_T], _T] | None = None,
+    ) -> Self:
+        """Make an empty queue.
+
+        Args:
+            key_function: None = `deletion_handling_meta_namespace_key_func`.
+            known_objects: what the consumer holds, such as an `Indexer`.
+            emit_delta_type_replaced: `replace` gives "Replaced" instead of "Sync" (§36).
+            transformer: called once with each object that is queued, not with tombstones (§46); what it raises is
+                raised by the call, and nothing is queued.
+
+        Raises:
+            TypeError: `known_objects` lacks `list_keys` or `get_by_key`.
+        """
+
+    def add(self, obj: _T) -> None:
+        """Queue "Added". Raises ObjectKeyError, or what the transformer raises; so do all that take objects."""
+
+    def update(self, obj: _T) -> None:
+        """Queue "Updated"."""
+
+    def delete(self, obj: Any) -> None:
+        """Queue "Deleted" for an object or a tombstone, unless its key is neither queued nor known (§35).
+
+        Raises:
+            RuntimeError: called from this queue's process function for a key that is not queued.
+        """
+
+    def add_many(self, changes: Sequence[tuple[str, Any]]) -> None:
+        """Queue (type, object) pairs under one lock, deletions as if known.
+
+        Raises:
+            ValueError: a type is not "Added", "Updated" or "Deleted"; nothing is queued then.
+        """
+
+    def replace(self, list: Sequence[_T], resource_version: str = "") -> None:
+        """Make `list` all that there is: tombstones for what is queued or known and not in it (§37-§39).
+
+        Raises:
+            RuntimeError: called from this queue's process function.
+        """
+
+    def resync(self) -> None:
+        """Queue "Sync" for each known object that has nothing queued (§40).
+
+        Raises:
+            RuntimeError: called from this queue's process function.
+        """
+
+    def pop(
+        self, process: Callable[[list[tuple[str, Any]], bool], object], timeout: float | None = None
+    ) -> list[tuple[str, Any]]:
+        """Call `process(deltas, is_in_initial_list)` with all deltas of the key that waits longest, and return them.
+
+        Blocks until there is one. What `process` raises is raised; the deltas are not queued again (§47).
+
+        Raises:
+            TimeoutError: nothing came in time.
+            ClosedError: the queue is closed and empty (§45).
+            RuntimeError: called from this queue's process function.
+        """
+
+    def pop_batch(
+        self,
+        process: Callable[[list[list[tuple[str, Any]]], bool], object],
+        max_items: int = 1000,
+        timeout: float | None = None,
+    ) -> list[list[tuple[str, Any]]]:
+        """The same for up to `max_items` keys at once, a list of deltas for each."""
+
+    def key_of(self, obj: Any) -> str:
+        """The key of an object or a tombstone.
+
+        Raises:
+            ObjectKeyError: the key function failed.
+        """
+
+    def close(self) -> None:
+        """Let blocked pops return; what is queued can still be popped (§45)."""
+
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+
+    def has_synced(self) -> bool:
+        """Whether the first `replace` was processed, or anything was added before one (§41-§44)."""
+
+    def wait_synced(self, timeout: float | None = None) -> bool:
+        """Block until `has_synced()`; False when the time is over or the queue closed before."""
+
+    def __len__(self) -> int:
+        """Keys that wait."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class RealFIFO(Generic[_T]):
+    """client-go's RealFIFO (§48-§62): a queue that keeps every change in order, for any Python objects.
+
+    A delta is a pair (type, object) as of `DeltaFIFO`. With atomic events, which is the mode without `known_objects`, a
+    list is one ("ReplacedAll", `ReplacedAllInfo`), a resync one ("SyncAll", `SyncAllInfo`), and the consumer compares
+    with its store. Adding never blocks.
+    """
+
+    def __new__(
+        cls,
+        key_function: Callable[[Any], str] | None = None,
+        known_objects: _KeyListerGetter | None = None,
+        *,
+        atomic_events: bool | None = None,
+        emit_delta_type_bookmark: bool = False,
+        transformer: Callable[[_T], _T] | None = None,
+    ) -> Self:
+        """Make an empty queue.
+
+        Args:
+            key_function: None = `deletion_handling_meta_namespace_key_func`.
+            known_objects: what the consumer holds; needed without atomic events, refused with them.
+            atomic_events: None = iff there are no `known_objects`.
+            emit_delta_type_bookmark: `bookmark` queues ("Bookmark", `BookmarkInfo`) (§60).
+            transformer: see `DeltaFIFO`; if it raises for one object of a list, nothing of the list is queued (§57).
+
+        Raises:
+            ValueError: options that exclude each other (§61).
+            TypeError: `known_objects` lacks `list_keys` or `get_by_key`.
+        """
+
+    def add(self, obj: _T) -> None:
+        """Queue "Added". Raises ObjectKeyError, or what the transformer raises; so do all that take objects."""
+
+    def update(self, obj: _T) -> None:
+        """Queue "Updated"."""
+
+    def delete(self, obj: Any) -> None:
+        """Queue "Deleted", whether the key is known or not (§48)."""
+
+    def add_many(self, changes: Sequence[tuple[str, Any]]) -> None:
+        """Queue (type, object) pairs under one lock.
+
+        Raises:
+            ValueError: a type is not "Added", "Updated" or "Deleted"; nothing is queued then.
+        """
+
+    def replace(self, list: Sequence[_T], resource_version: str = "") -> None:
+        """Queue the whole list (§49, §57). Without atomic events it waits for the process function that runs.
+
+        Raises:
+            RuntimeError: called from this queue's process function, without atomic events.
+        """
+
+    def resync(self) -> None:
+        """Queue a resync (§58); see `replace`."""
+
+    def bookmark(self, resource_version: str) -> None:
+        """Queue a bookmark, if the queue emits them."""
+
+    def pop(self, process: Callable[[tuple[str, Any], bool], object], timeout: float | None = None) -> tuple[str, Any]:
+        """Call `process(delta, is_in_initial_list)` with the oldest delta, and return that; see `DeltaFIFO.pop`."""
+
+    def pop_batch(
+        self,
+        process: Callable[[list[tuple[str, Any]], bool], object],
+        max_items: int = 1000,
+        timeout: float | None = None,
+    ) -> list[tuple[str, Any]]:
+        """The same for up to `max_items` deltas of as many keys (§52); atomic events come alone (§54)."""
+
+    def key_of(self, obj: Any) -> str:
+        """The key of an object or a tombstone.
+
+        Raises:
+            ObjectKeyError: the key function failed.
+        """
+
+    def close(self) -> None:
+        """Let blocked pops return; what is queued can still be popped."""
+
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+
+    def has_synced(self) -> bool:
+        """Whether the first list was processed (§50, §51)."""
+
+    def wait_synced(self, timeout: float | None = None) -> bool:
+        """Block until `has_synced()`; False when the time is over or the queue closed before."""
+
+    def __len__(self) -> int:
+        """Deltas that wait."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class InformerCore:
+    """Queue, store, indices and listeners of one informer. One thread, the processor, calls `process` and `commit`."""
+
+    def __new__(
+        cls,
+        resource: str,
+        *,
+        keep_managed_fields: bool = False,
+        recreate_as_update: bool = False,
+        notify_unchanged_on_relist: bool = False,
+        max_object_bytes: int | None = None,
+        queue_bytes: int | None = None,
+        decode_cache: int = 4096,
+    ) -> Self:
+        """Make it; nothing runs.
+
+        Args:
+            resource: "group/version/plural", for the objects' equality.
+            keep_managed_fields: keep `metadata.managedFields`.
+            recreate_as_update: a new uid under a known key is one update (§75), not a deletion and an addition.
+            notify_unchanged_on_relist: listeners hear of what a relist found unchanged (§136).
+            max_object_bytes: largest object or line of a watch; None = 64 MiB.
+            queue_bytes: bytes queued above which readers wait; None = 256 MiB.
+            decode_cache: decoded objects kept for the next handle of the same version; 0 = none.
+        """
+
+    def add_source(self, name: str) -> Source:
+        """Make one more list/watch pair, which `has_synced` waits for. To be called before `start`."""
+
+    def start(self) -> bool:
+        """Note the start; False when it was started before (§156)."""
+
+    def stop(self) -> None:
+        """End all waits and close all listeners; what is queued is dropped (§73, §153)."""
+
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called (§157)."""
+
+    def has_synced(self) -> bool:
+        """Whether the first list of every source is in the store and with the listeners; never False again (§158)."""
+
+    def wait_synced(self, timeout: float | None = None) -> bool:
+        """Block until it has synced (True), or is stopped or the time is over (False)."""
+
+    def process(self, timeout: float | None = None) -> Change | None:
+        """Take batches of up to 1000 deltas from the queue to the store and the listeners.
+
+        Resyncs listeners when that is due. Blocks until Python is wanted or the time is over.
+
+        Returns:
+            A change whose index values are Python's: give them to `commit` before the next call. None: time is over.
+
+        Raises:
+            ClosedError: the informer is stopped.
+        """
+
+    def commit(self, change: Change, values: dict[str, builtins.list[builtins.list[str]]]) -> bool:
+        """Write a change and tell the listeners, in one cut.
+
+        Args:
+            change: what `process` returned.
+            values: index -> values of each of `change.objects()`, for all of `change.index_names()`.
+
+        Returns:
+            False when indices were added meanwhile and nothing was done: ask the change again what it wants.
+
+        Raises:
+            ValueError: values of an index are missing.
+            RuntimeError: it was committed before.
+        """
+
+    def begin_add_indexers(self, indexers: dict[str, Index | None]) -> NewIndexers:
+        """Make indices, which are not yet to be read: from now on every `Change` wants their values.
+
+        Args:
+            indexers: None for one whose values are Python's.
+
+        Returns:
+            What to give to `finish_add_indexers` or `abort_add_indexers`.
+
+        Raises:
+            ValueError: there is an index of one of the names; none is made then (§21).
+            ClosedError: the informer is stopped (§161).
+            RuntimeError: others have begun and not ended.
+        """
+
+    def finish_add_indexers(self, new: NewIndexers, values: dict[str, builtins.list[builtins.list[str]]]) -> None:
+        """Open the indices for reading.
+
+        Args:
+            new: what `begin_add_indexers` returned.
+            values: index -> values of each of `new.objects()`, for each index whose values are Python's.
+
+        Raises:
+            ValueError: values of an index are missing; the indices are taken back.
+            RuntimeError: it was ended before.
+        """
+
+    def abort_add_indexers(self, new: NewIndexers) -> None:
+        """Take the indices back.
+
+        Raises:
+            RuntimeError: it was ended before.
+        """
+
+    def add_listener(
+        self, *, resync_period: float | None = None, backlog: tuple[int, int] | None = None
+    ) -> Listener | None:
+        """Make a listener, which gets an addition for all that is stored (§142) and then every change.
+
+        Args:
+            resync_period: seconds after which it gets updates of all objects with themselves (§125); None or 0 = never.
+            backlog: notifications and bytes that may wait before they are merged per key; None = no bound (§139).
+
+        Returns:
+            None when the informer is stopped (§143).
+        """
+
+    def remove_listener(self, listener: Listener) -> bool:
+        """Close a listener; False when it is not one of this informer (any more)."""
+
+    def get(self, key: str) -> KubeObject | None:
+        """What has the key, or None."""
+
+    def list(self, selector: Selector | None = None, namespace: str | None = None) -> builtins.list[KubeObject]:
+        """The objects that a selector matches, of one namespace or (None) of all; in no order."""
+
+    def snapshot(self) -> Snapshot:
+        """All objects of this moment, without a handle for each."""
+
+    def keys(self) -> builtins.list[str]:
+        """All keys, in no order."""
+
+    def list_json(self, selector: Selector | None = None, namespace: str | None = None) -> bytes:
+        """The bytes of the objects that `list` would return, as one JSON array."""
+
+    def project(
+        self, paths: Sequence[str], *, index: str | None = None, value: str | None = None
+    ) -> builtins.list[tuple[Any, ...]]:
+        """What `KubeObject.get_paths(*paths)` gives for each object, or for those under a value of an index.
+
+        Raises:
+            ValueError: a path does not parse.
+            IndexNotFoundError: there is no such index.
+            TypeError: only one of `index` and `value` is given.
+            DecodeError: a value is not valid JSON.
+        """
+
+    def by_index(self, name: str, value: str) -> builtins.list[KubeObject]:
+        """The objects under a value of an index (§19).
+
+        Raises:
+            IndexNotFoundError: there is no such index (§18).
+        """
+
+    def index_keys(self, name: str, value: str) -> builtins.list[str]:
+        """Their keys, sorted (§10).
+
+        Raises:
+            IndexNotFoundError: there is no such index.
+        """
+
+    def count_by_index(self, name: str, value: str) -> int:
+        """How many there are.
+
+        Raises:
+            IndexNotFoundError: there is no such index.
+        """
+
+    def list_index_func_values(self, name: str) -> builtins.list[str]:
+        """The values that at least one object has; [] for an unknown index (§18)."""
+
+    def declared_values(self, name: str, object: KubeObject) -> builtins.list[str] | None:
+        """The values of any object in an index; None for an index whose values are Python's.
+
+        Raises:
+            IndexNotFoundError: there is no such index.
+        """
+
+    def values_of(self, name: str, key: str) -> builtins.list[str]:
+        """The values under which an index has the object with this key; [] when there is none.
+
+        Raises:
+            IndexNotFoundError: there is no such index.
+        """
+
+    def index_names(self) -> builtins.list[str]:
+        """The names of all indices."""
+
+    def resource_version(self) -> str:
+        """The store's resourceVersion (§27-§31)."""
+
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """Objects and their bytes, estimated bytes of the indices, deltas in the queue and their bytes."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, key: str, /) -> bool: ...
+
+@final
+class Change:
+    """A batch that waits for index values from Python."""
+
+    def objects(self) -> list[KubeObject]:
+        """The objects to be written, in the order in which `commit` wants values."""
+
+    def deleted_keys(self) -> list[str]:
+        """The keys that leave the store."""
+
+    def index_names(self) -> list[str]:
+        """The indices whose values `commit` wants."""
+
+@final
+class NewIndexers:
+    """Indices between `begin_add_indexers` and its end."""
+
+    def objects(self) -> list[KubeObject]:
+        """The objects in the order in which `finish_add_indexers` wants values."""
+
+@final
+class Snapshot:
+    """The objects of one cut of the store; its length is their number."""
+
+    def objects(self, start: int, stop: int) -> list[KubeObject]:
+        """The handles from place `start` up to `stop`, or to the end."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Listener:
+    """The notifications that wait for one handler."""
+
+    def pop_batch(self, max_items: int = 1000, timeout: float | None = None) -> list[tuple[int, Any, Any]] | None:
+        """Take the oldest notifications. Blocks until there is one. Acknowledges the batch before: its calls are over.
+
+        Returns:
+            (0, object, whether it is of the first list), (1, old, new), (2, last state, ()) or (3, key, last known
+            state or None) for an addition, update, deletion, or deletion that was missed; [] when the time is over;
+            None when the listener is closed.
+        """
+
+    def initial_list_done(self) -> bool:
+        """Whether everything of the first list was taken and acknowledged (§149)."""
+
+    def stats(self) -> tuple[int, int, int, int]:
+        """Notifications that wait and their bytes; notifications taken, and merged into others, so far."""
+
+    def close(self) -> None:
+        """Drop what waits, and end `pop_batch` for good (§146)."""
+
+    def is_closed(self) -> bool:
+        """Whether it is closed, by `close`, `remove_listener` or the informer's stop."""
+
+@final
+class Source:
+    """One list/watch pair of an informer: a namespace, or the whole cluster."""
+
+    @property
+    def name(self) -> str:
+        """The namespace; "" = the whole cluster."""
+
+    def begin_relist(self) -> Relist:
+        """Begin a list; nothing of it is queued before its `commit`."""
+
+    def watch_reader(self, *, chunked: bool) -> WatchReader:
+        """A reader for the body of a watch.
+
+        Args:
+            chunked: the bytes still have their chunked transfer coding.
+        """
+
+    def watch_list_reader(self, *, chunked: bool) -> WatchReader:
+        """A reader for a stream with sendInitialEvents: collects up to the end bookmark, then goes on as a watch."""
+
+    def has_synced(self) -> bool:
+        """Whether its first list is in the store."""
+
+@final
+class Relist:
+    """A whole list in the making; its length is the number of objects so far."""
+
+    def page(self, *, chunked: bool) -> ListReader:
+        """A reader for the body of the next page.
+
+        Args:
+            chunked: the bytes still have their chunked transfer coding.
+        """
+
+    def commit(self, resource_version: str) -> None:
+        """Queue it as the source's whole state. Blocks while the queue is above its limit.
+
+        Raises:
+            ClosedError: the informer is stopped.
+            RuntimeError: it was committed before.
+        """
+
+    def __len__(self) -> int: ...
+
+@final
+class ListMeta:
+    """What a page says about itself and the list."""
+
+    @property
+    def api_version(self) -> str:
+        """The list's apiVersion."""
+
+    @property
+    def kind(self) -> str:
+        """The list's kind."""
+
+    @property
+    def resource_version(self) -> str:
+        """The list's resourceVersion."""
+
+    @property
+    def continue_token(self) -> str:
+        """Token of the next page; "" = this was the last."""
+
+    @property
+    def remaining_item_count(self) -> int | None:
+        """How many objects follow, if the server says so."""
+
+    @property
+    def shard_selector(self) -> str | None:
+        """The shard that the server says it has listed."""
+
+@final
+class ListReader:
+    """Reads the body of one page into its `Relist`. For one thread at a time; a second one gets RuntimeError."""
+
+    def feed(self, data: bytes) -> bool:
+        """Read on, with other threads running. True once a chunked body is complete.
+
+        Raises:
+            DecodeError: the bytes are not those of a list; `offset` counts bytes of the body.
+        """
+
+    def finish(self) -> ListMeta:
+        """End the body.
+
+        Raises:
+            DecodeError: it is no complete list.
+        """
+
+    @property
+    def items(self) -> int:
+        """Objects read from this page so far."""
+
+@final
+class WatchReader:
+    """Reads the body of a watch into the queue. For one thread at a time; a second one gets RuntimeError."""
+
+    def feed(self, data: bytes) -> bool:
+        """Read on, with other threads running. Blocks while the queue is above its limit.
+
+        Returns:
+            True when the stream is over: the chunked body ended, or an ERROR event came.
+
+        Raises:
+            DecodeError: bytes that are no event; those before them are queued.
+            ClosedError: the informer is stopped.
+        """
+
+    def finish(self) -> None:
+        """End the body; a last event without its line end counts.
+
+        Raises:
+            DecodeError: the last event is cut off.
+        """
+
+    @property
+    def events(self) -> int:
+        """Events queued so far, with bookmarks and unknown types, without ERROR."""
+
+    @property
+    def bookmarks(self) -> int:
+        """Bookmarks among them."""
+
+    @property
+    def unknown_events(self) -> int:
+        """Events of unknown types among them, of which only the resourceVersion is used (§119)."""
+
+    @property
+    def resource_version(self) -> str:
+        """The version up to which everything is queued, to watch on from; "" until an event says it (§103)."""
+
+    @property
+    def synced(self) -> bool:
+        """Whether a watch-list has had its end bookmark; True for an ordinary watch."""
+
+    @property
+    def error(self) -> bytes | None:
+        """The JSON of the object of the ERROR event that ended the stream, mostly a Status."""
+
+def fork_count() -> int:
+    """How often this process is a fork of a fork: what was made at another count belongs to a parent."""
+
+def after_fork_in_child() -> None:
+    """Count a fork; `os.register_at_fork` calls it in the child."""

@@ -1,0 +1,47 @@
+"""client-go's tools/cache: stores, queues, reflectors and informers, usable on their own.
+
+`Indexer`, `ThreadSafeStore`, `DeltaFIFO` and `RealFIFO` hold any Python objects and need no server.
+"""
+
+from __future__ import annotations
+
+from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
+from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
+from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
+from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.keys import (
+    NAMESPACE_INDEX,
+    ExplicitKey,
+    deletion_handling_meta_namespace_key_func,
+    meta_namespace_index_func,
+    meta_namespace_key_func,
+    split_meta_namespace_key,
+)
+from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
+from kubeinformer.cache.waiting import wait_for_cache_sync
+
+Store = Indexer
+"""client-go's Store is an Indexer of which only the store's methods are used."""
+
+__all__ = [
+    "NAMESPACE_INDEX",
+    "BookmarkInfo",
+    "DeletedFinalStateUnknown",
+    "DeltaFIFO",
+    "Event",
+    "EventStream",
+    "ExplicitKey",
+    "Indexer",
+    "RealFIFO",
+    "ReplacedAllInfo",
+    "ResourceEventHandler",
+    "ResourceEventHandlerFuncs",
+    "Store",
+    "SyncAllInfo",
+    "ThreadSafeStore",
+    "deletion_handling_meta_namespace_key_func",
+    "meta_namespace_index_func",
+    "meta_namespace_key_func",
+    "split_meta_namespace_key",
+    "wait_for_cache_sync",
+]

@@ -1,0 +1,183 @@
+"""`Controller`: an informer's reflectors and its processor, and the threads they run on (client-go's Controller).
+
+While it runs, the store follows the server: each source has a reader thread that lists and watches, and one processor
+thread takes what they read to the store and the handlers. All threads have ended when `join` returns nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kubeinformer._core import InformerCore
+from kubeinformer.cache.index_functions import IndexFunctions
+from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_state import LastError
+from kubeinformer.errors import APIStatusError, ClosedError
+from kubeinformer.index import namespace as namespace_index
+from kubeinformer.options import ListOptions
+from kubeinformer.resource import Resource
+from kubeinformer.transport.base import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """How an informer reads, stores and compares.
+
+    Attributes:
+        keep_managed_fields: keep `metadata.managedFields`, which are cut by default.
+        recreate_as_update: a new uid under a known key is one update, as in client-go (§75), instead of a deletion and
+            an addition.
+        notify_unchanged_on_relist: a relist gives handlers an update for every unchanged object, as in client-go
+            without resync (§136).
+        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB.
+        queue_bytes: bytes that may wait between readers and processor before readers wait; None = 256 MiB.
+        decode_cache: decoded objects that are kept for the next handler that looks at them; 0 = none.
+        use_watch_list: stream the first list when the server can.
+        page_size: items a page of a LIST.
+        watch_timeout: shortest time in seconds for which a watch is asked; the longest is twice that.
+        watch_grace: seconds past that after which a silent watch is given up.
+        connect_timeout: seconds to wait for a connection.
+        first_byte_timeout: seconds to wait for an answer to begin.
+        watch_list_timeout: seconds without progress after which a watch-list is given up for LIST.
+    """
+
+    keep_managed_fields: bool = False
+    recreate_as_update: bool = False
+    notify_unchanged_on_relist: bool = False
+    max_object_bytes: int | None = None
+    queue_bytes: int | None = None
+    decode_cache: int = 4096
+    use_watch_list: bool = True
+    page_size: int = 500
+    watch_timeout: float = 300.0
+    watch_grace: float = 15.0
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 65.0
+    watch_list_timeout: float = 60.0
+
+
+class Controller:
+    """See the module."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        resource: Resource,
+        *,
+        namespaces: Sequence[str] | None,
+        list_options: Callable[[], ListOptions],
+        name: str,
+        options: ControllerOptions,
+    ) -> None:
+        """Make it; nothing is sent and no thread runs before `start`.
+
+        Args:
+            transport: sends the requests.
+            resource: what is listed and watched.
+            namespaces: a source for each; None = one source for the whole cluster.
+            list_options: called for each request on a reader thread (client-go §178).
+            name: for threads and logs.
+            options: the rest.
+        """
+        self.name = name
+        self.core = InformerCore(
+            str(resource),
+            keep_managed_fields=options.keep_managed_fields,
+            recreate_as_update=options.recreate_as_update,
+            notify_unchanged_on_relist=options.notify_unchanged_on_relist,
+            max_object_bytes=options.max_object_bytes,
+            queue_bytes=options.queue_bytes,
+            decode_cache=options.decode_cache,
+        )
+        self.index_functions = IndexFunctions(self.core)
+        self.index_functions.add({"namespace": namespace_index()})
+        self.reflectors: dict[str, Reflector] = {}
+        for namespace in (None,) if namespaces is None else namespaces:
+            source = namespace or ""
+            self.reflectors[source] = Reflector(
+                self.core.add_source(source),
+                transport,
+                resource,
+                namespace=namespace,
+                list_options=list_options,
+                page_size=options.page_size,
+                min_watch_timeout=options.watch_timeout,
+                connect_timeout=options.connect_timeout,
+                first_byte_timeout=options.first_byte_timeout,
+                watch_list_timeout=options.watch_list_timeout,
+                watch_grace=options.watch_grace,
+                use_watch_list=options.use_watch_list,
+            )
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> bool:
+        """Start the threads. False when they were started before (client-go §156)."""
+        if self.core.is_stopped() or not self.core.start():
+            return False
+        self._threads.append(threading.Thread(target=self._process, name=f"kubeinformer-processor-{self.name}"))
+        for source, reflector in self.reflectors.items():
+            suffix = f"-{source}" if source else ""
+            name = f"kubeinformer-reader-{self.name}{suffix}"
+            self._threads.append(threading.Thread(target=reflector.run, name=name))
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+        return True
+
+    def _process(self) -> None:
+        try:
+            while True:
+                change = self.core.process()
+                if change is not None:
+                    self.index_functions.commit(change)
+        except ClosedError:
+            pass
+
+    def stop(self) -> None:
+        """End every thread, from any thread; does not wait for them. What is queued is dropped (client-go §73)."""
+        self.core.stop()
+        for reflector in self.reflectors.values():
+            reflector.stop()
+
+    def threads(self) -> list[threading.Thread]:
+        """The threads, as long as they run."""
+        return [thread for thread in self._threads if thread.is_alive()]
+
+    def last_sync_resource_version(self) -> str:
+        """What was received last (client-go §123); with several sources, that of the first. "" = nothing yet (§160)."""
+        return next(iter(self.reflectors.values())).last_sync_resource_version()
+
+    def is_live(self) -> bool:
+        """Whether changes of every source arrive at this moment."""
+        return not self.core.is_stopped() and all(reflector.is_live() for reflector in self.reflectors.values())
+
+    def staleness(self) -> float:
+        """Seconds for which the server has not been heard, of the source that waits longest; infinite before a list."""
+        return max(reflector.staleness() for reflector in self.reflectors.values())
+
+    def last_errors(self) -> dict[str, LastError]:
+        """The failure that nothing has mended since, by source ("" = the whole cluster)."""
+        errors = {source: reflector.last_error() for source, reflector in self.reflectors.items()}
+        return {source: error for source, error in errors.items() if error is not None}
+
+    def lasting_refusal(self) -> tuple[str, Exception] | None:
+        """Source and error, when the server keeps answering 401, 403 or 404."""
+        for source, last in self.last_errors().items():
+            if last.count > 1 and isinstance(last.error, APIStatusError) and last.error.code in (401, 403, 404):
+                return source, last.error
+        return None
+
+
+def join(threads: Sequence[threading.Thread], timeout: float | None) -> list[threading.Thread]:
+    """Wait for threads to end, for `timeout` seconds in all (None: for ever). Returns those that still run.
+
+    The calling thread is not waited for: a handler may shut its own informer down.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    return [thread for thread in threads if thread.is_alive() and thread is not threading.current_thread()]

@@ -1,0 +1,93 @@
+"""`EventStream`: an informer's events pulled by a loop instead of pushed to a handler.
+
+It gives what a handler would get, in the same order: first every object of the cache, then what changes. Unlike
+`Watch().stream` it repeats nothing after a reconnect.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from kubeinformer._core import InformerCore, KubeObject, Listener
+from kubeinformer.cache.registration import ADD, BATCH, DELETE, UPDATE, tombstone
+
+T = TypeVar("T")
+
+
+class Event(Generic[T]):
+    """One change; also to be read as `event["type"]` and `event["object"]`.
+
+    Attributes:
+        type: "ADDED", "MODIFIED" or "DELETED".
+        object: the object; of a deletion its final state or a `DeletedFinalStateUnknown`.
+        old: what it was before a MODIFIED, else None.
+        is_in_initial_list: whether an ADDED was there already when the stream began or the informer first listed.
+    """
+
+    __slots__ = ("is_in_initial_list", "object", "old", "type")
+
+    def __init__(self, type: str, object: Any, old: T | None = None, *, is_in_initial_list: bool = False) -> None:
+        self.type = type
+        self.object = object
+        self.old = old
+        self.is_in_initial_list = is_in_initial_list
+
+    def __getitem__(self, key: str) -> Any:
+        if key in ("type", "object", "old"):
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def __repr__(self) -> str:
+        return f"<Event {self.type} {self.object!r}>"
+
+
+class EventStream(Generic[T]):
+    """An iterator over events; it belongs to one thread at a time.
+
+    Iteration blocks until the next event, in the main thread such that Ctrl-C acts within 0.1 s, and ends when the
+    informer stops, when the stream is closed, or when no event has come for `timeout` seconds.
+    """
+
+    def __init__(
+        self,
+        core: InformerCore,
+        listener: Listener,
+        convert: Callable[[KubeObject], T],
+        timeout: float | None,
+    ) -> None:
+        self._core = core
+        self._listener = listener
+        self._convert = convert
+        self._timeout = timeout
+        self._ready: deque[tuple[int, Any, Any]] = deque()
+
+    def __iter__(self) -> EventStream[T]:
+        return self
+
+    def __next__(self) -> Event[T]:
+        if not self._ready:
+            batch = self._listener.pop_batch(BATCH, self._timeout)
+            if not batch:
+                self.close()
+                raise StopIteration
+            self._ready.extend(batch)
+        kind, first, second = self._ready.popleft()
+        convert = self._convert
+        if kind == ADD:
+            return Event("ADDED", convert(first), is_in_initial_list=second)
+        if kind == UPDATE:
+            return Event("MODIFIED", convert(second), convert(first))
+        gone = convert(first) if kind == DELETE else tombstone(first, second, convert)
+        return Event("DELETED", gone)
+
+    def close(self) -> None:
+        """End the stream and free what waits in it. From any thread; a loop that waits ends at once."""
+        self._core.remove_listener(self._listener)
+
+    def __enter__(self) -> EventStream[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

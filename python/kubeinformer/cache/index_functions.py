@@ -1,0 +1,119 @@
+"""`IndexFunctions`: the index functions of an informer that are Python's, and what they raised.
+
+A function's values reach the store in the same write as the object they were computed from. One that raises leaves the
+object under no value of its index, and in `errors` until a later version of the object passes or the object is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kubeinformer._core import Change, Index, InformerCore, KubeObject
+from kubeinformer.cache import reports
+
+IndexFunc = Callable[[Any], Iterable[str]]
+"""Takes an object, gives the values under which an index lists it."""
+
+
+class IndexFunctions:
+    """Adds indexers to an informer's core, and computes the values that the core asks for."""
+
+    def __init__(self, core: InformerCore) -> None:
+        self._core = core
+        self._functions: dict[str, IndexFunc] = {}
+        self._errors: dict[str, dict[str, Exception]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
+        """Index what the store holds by these as well; when this returns, the indices answer (client-go §21).
+
+        Raises:
+            ValueError: a name is taken (none is added then), or a path does not parse.
+            TypeError: an indexer is neither a path, an `Index` nor a function.
+            RuntimeError: another thread is adding indexers.
+            ClosedError: the informer is stopped (§161).
+        """
+        declared: dict[str, Index | None] = {}
+        functions: dict[str, IndexFunc] = {}
+        for name, indexer in indexers.items():
+            if isinstance(indexer, Index):
+                declared[name] = indexer
+            elif isinstance(indexer, str):
+                declared[name] = Index.path(indexer)
+            elif callable(indexer):
+                declared[name] = None
+                functions[name] = indexer
+            else:
+                raise TypeError(f"indexers[{name!r}] must be a path, an Index or a function, not {indexer!r}")
+        # The processor may ask for their values as soon as the core knows the names.
+        with self._lock:
+            taken = set(declared) & set(self._core.index_names())
+            if taken:
+                raise ValueError(f"indexer conflict: {', '.join(sorted(taken))}")
+            self._functions.update(functions)
+        new = self._core.begin_add_indexers(declared)
+        try:
+            values = self._evaluate(functions, new.objects()) if functions else {}
+        except BaseException:
+            self._core.abort_add_indexers(new)
+            raise
+        self._core.finish_add_indexers(new, values)
+
+    def commit(self, change: Change) -> None:
+        """Compute the values that `change` wants and write it."""
+        while True:
+            functions = {name: self._functions[name] for name in change.index_names()}
+            values = self._evaluate(functions, change.objects())
+            if self._errors:
+                self._forget(change.deleted_keys())
+            if self._core.commit(change, values):
+                return
+
+    def call(self, name: str, obj: KubeObject) -> list[str]:
+        """The values of a function for one object; what it raises is raised (client-go §17)."""
+        return _checked(self._functions[name](obj))
+
+    def errors(self) -> dict[str, dict[str, Exception]]:
+        """Index -> key -> what the index function raised, for objects in the store."""
+        with self._lock:
+            return {name: dict(errors) for name, errors in self._errors.items() if errors}
+
+    def _evaluate(self, functions: Mapping[str, IndexFunc], objects: list[KubeObject]) -> dict[str, list[list[str]]]:
+        return {name: [self._values(name, func, obj) for obj in objects] for name, func in functions.items()}
+
+    def _values(self, name: str, func: IndexFunc, obj: KubeObject) -> list[str]:
+        try:
+            values = _checked(func(obj))
+        except Exception as error:
+            self._note(name, obj.key, error)
+            return []
+        if self._errors.get(name):
+            self._note(name, obj.key, None)
+        return values
+
+    def _note(self, name: str, key: str, error: Exception | None) -> None:
+        with self._lock:
+            errors = self._errors.setdefault(name, {})
+            known = errors.pop(key, None) is not None
+            if error is not None:
+                errors[key] = error
+        if error is not None and not known:
+            reports.index_function_failed(name, key, error)
+
+    def _forget(self, keys: list[str]) -> None:
+        with self._lock:
+            for errors in self._errors.values():
+                for key in keys:
+                    errors.pop(key, None)
+
+
+def _checked(values: Iterable[str] | None) -> list[str]:
+    if isinstance(values, str):
+        raise TypeError("an index function must return a list of strings, not a string")
+    checked = [] if values is None else list(values)
+    for value in checked:
+        if not isinstance(value, str):
+            raise TypeError(f"an index function must return strings, not {type(value).__name__}")
+    return checked

@@ -1,0 +1,206 @@
+"""What a reflector knows and says about itself: phase, resourceVersion, last error, counters, log lines.
+
+Written by the reflector's thread alone; every value that another thread can read is replaced in one assignment.
+`last_error` is set iff the last attempt at something failed and nothing has succeeded since.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from kubeinformer.errors import APIStatusError, DecodeError, Error
+
+from .clock import Clock
+
+logger = logging.getLogger("kubeinformer")
+
+# A failure that comes back this soon, with successes between, is the same trouble and not worth another warning.
+_SAME_TROUBLE_SECONDS = 600.0
+_KINDS_OF_TROUBLE = 64
+
+
+class Phase(enum.StrEnum):
+    """What a reflector is doing."""
+
+    IDLE = "idle"
+    """It was not started."""
+    CONNECTING = "connecting"
+    """It waits for the answer to a request."""
+    LISTING = "listing"
+    """It reads a list, by LIST or by a watch-list's initial events."""
+    WATCHING = "watching"
+    """It reads a watch."""
+    BACKOFF = "backoff"
+    """It waits before the next attempt."""
+    STOPPED = "stopped"
+    """It ended, and does nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """A failure that nothing has mended since.
+
+    Attributes:
+        error: what was raised.
+        time: when it happened last, in seconds since the epoch.
+        since: when it happened first, of an unbroken run of the same failure.
+        count: how often in that run; above 1, the failure lasts.
+    """
+
+    error: Exception
+    time: float
+    since: float
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectorCounters:
+    """What a reflector did since it was made.
+
+    Attributes:
+        lists: LISTs begun; a LIST of many pages counts once.
+        watch_lists: streams begun with the initial state.
+        watches: ordinary watches that were opened.
+        relists: LISTs and watch-lists begun after the first success, by the reason why they were needed.
+        failures: attempts that failed, of any kind.
+    """
+
+    lists: int = 0
+    watch_lists: int = 0
+    watches: int = 0
+    relists: Mapping[str, int] = field(default_factory=dict)
+    failures: int = 0
+
+
+class ReflectorState:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        on_phase: Callable[[Phase], None] | None,
+        on_error: Callable[[Exception], None] | None,
+    ) -> None:
+        self.name = name
+        self.phase = Phase.IDLE
+        self.resource_version = ""
+        self.resource_version_unavailable = False
+        self.paginates_from_any_version = False
+        self.last_contact: float | None = None
+        self.last_error: LastError | None = None
+        self.counters = ReflectorCounters()
+        self._clock = clock
+        self._warned: dict[tuple[object, ...], float] = {}
+        self._on_phase = on_phase
+        self._on_error = on_error
+
+    def relist_version(self) -> str:
+        """Return the resourceVersion to ask a LIST for (§86): "0", then the last one seen, "" when that is no use."""
+        if self.resource_version_unavailable:
+            return ""
+        return self.resource_version or "0"
+
+    def watch_list_version(self) -> str:
+        """Return the resourceVersion to ask a watch-list for (§98): the last one seen, "" (most recent) without."""
+        return "" if self.resource_version_unavailable else self.resource_version
+
+    def enter(self, phase: Phase) -> None:
+        """Be in a phase from now on."""
+        if phase is self.phase:
+            return
+        self.phase = phase
+        if self._on_phase is not None:
+            try:
+                self._on_phase(phase)
+            except Exception:
+                logger.exception("%s: on_phase(%s) failed", self.name, phase)
+
+    def contact(self) -> None:
+        """Note that the server was heard."""
+        self.last_contact = self._clock.monotonic()
+
+    def silence(self) -> float:
+        """Return the seconds since the server was last heard; infinite before the first time."""
+        last = self.last_contact
+        return math.inf if last is None else max(0.0, self._clock.monotonic() - last)
+
+    def count(self, name: str) -> None:
+        """Add one to the counter of that name."""
+        self.counters = replace(self.counters, **{name: getattr(self.counters, name) + 1})
+
+    def count_relist(self, reason: str) -> None:
+        """Add one to the relists of that reason."""
+        relists = self.counters.relists
+        self.counters = replace(self.counters, relists={**relists, reason: relists.get(reason, 0) + 1})
+
+    def replaced(self, resource_version: str, how: str, objects: int | None = None) -> None:
+        """Note that a whole list was queued."""
+        self.resource_version = resource_version
+        what = "" if objects is None else f"{objects} objects "
+        logger.info("%s: read %sby %s, at resourceVersion %s", self.name, what, how, resource_version)
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """Note that something worked, so earlier failures are over."""
+        last, self.last_error = self.last_error, None
+        if last is not None:
+            logger.info("%s: works again (failed %d times: %s)", self.name, last.count, describe(last.error))
+
+    def failed(self, error: Exception, then: str, *, report: bool) -> None:
+        """Note a failure.
+
+        Args:
+            error: what was raised.
+            then: what will be done now, for the log.
+            report: hand it to `on_error` too.
+        """
+        now, kind = self._clock.time(), _kind(error)
+        last = self.last_error
+        if last is not None and _kind(last.error) == kind:
+            self.last_error = LastError(error, now, last.since, last.count + 1)
+        else:
+            self.last_error = LastError(error, now, now)
+        self.count("failures")
+        loud = self.last_error.count == 1 and self._is_news(kind)
+        # Only what nobody foresaw, such as an exception of the user's own function, needs its traceback.
+        traceback = error if loud and not isinstance(error, Error) else None
+        level = logging.WARNING if loud else logging.DEBUG
+        logger.log(level, "%s: %s; %s", self.name, describe(error), then, exc_info=traceback)
+        if report and self._on_error is not None:
+            try:
+                self._on_error(error)
+            except Exception:
+                logger.exception("%s: on_error failed", self.name)
+
+    def _is_news(self, kind: tuple[object, ...]) -> bool:
+        """Whether no such failure was logged as a warning lately; if so, this one is."""
+        now = self._clock.monotonic()
+        if now - self._warned.get(kind, -math.inf) <= _SAME_TROUBLE_SECONDS:
+            return False
+        if len(self._warned) >= _KINDS_OF_TROUBLE:
+            self._warned.clear()
+        self._warned[kind] = now
+        return True
+
+
+def _kind(error: Exception) -> tuple[object, ...]:
+    """Two failures are the same, for the log, iff this is equal."""
+    if isinstance(error, APIStatusError):
+        return (APIStatusError, error.code, error.reason)
+    if isinstance(error, DecodeError):
+        return (DecodeError, error.key)
+    return (type(error), str(error))
+
+
+def describe(error: Exception) -> str:
+    """Return the error for a log line: with its kind, and where in the bytes it is."""
+    if isinstance(error, DecodeError):
+        return f"cannot read what the server sent, at byte {error.offset} (object {error.key or 'unknown'}): {error}"
+    if isinstance(error, APIStatusError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

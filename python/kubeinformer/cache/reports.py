@@ -1,0 +1,17 @@
+"""What the user's own functions did wrong, in the log: with the object's key, once for a function and key."""
+
+from __future__ import annotations
+
+import logging
+
+logger = logging.getLogger("kubeinformer")
+
+
+def index_function_failed(index: str, key: str, error: BaseException) -> None:
+    """An index function raised: the object is stored, under no value of that index (unlike client-go §16)."""
+    logger.error("index function %r failed on %s: %r", index, key, error, exc_info=error)
+
+
+def handler_failed(handler: str, key: str, error: BaseException) -> None:
+    """A handler raised: the notification counts as delivered, and delivery goes on (unlike client-go §151)."""
+    logger.error("event handler %s failed on %s: %r", handler, key, error, exc_info=error)

@@ -1,0 +1,331 @@
+"""`SharedIndexInformer`: one list/watch and one store for any number of handlers (client-go's type of this name)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from kubeinformer._core import Index, KubeObject
+from kubeinformer.cache.controller import Controller, join
+from kubeinformer.cache.event_handler import ResourceEventHandler
+from kubeinformer.cache.event_stream import EventStream
+from kubeinformer.cache.index_functions import IndexFunc
+from kubeinformer.cache.reflector_state import LastError
+from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.shared_indexer import SharedIndexer
+from kubeinformer.cache.stopping import StopWatcher
+from kubeinformer.errors import Error
+from kubeinformer.resource import Resource
+
+T = TypeVar("T")
+
+MINIMUM_RESYNC_PERIOD = 1.0
+"""Seconds; a shorter period of a handler is raised to it (client-go §129)."""
+
+DEFAULT_BACKLOG = (100_000, 256 << 20)
+"""Notifications and bytes that wait for one handler before later ones are merged per key."""
+
+Backlog = tuple[int, int] | str
+
+
+class Handlers:
+    """The registrations of an informer, whatever type their handlers take."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.started = False
+        self.registrations: list[HandlerRegistration[Any]] = []
+        self.watchers: list[StopWatcher] = []
+        self.ended: list[threading.Thread] = []
+
+
+class SharedIndexInformer(Generic[T]):
+    """Keeps a store in sync with the server and tells handlers what changes.
+
+    Handlers, readers and lifecycle calls may come from any thread. An informer runs once: after its stop it stays
+    readable but does not start again (client-go §156).
+
+    Attributes:
+        name: unique within its factory: the resource, and its scope when that is not the factory's; of a second
+            version of a resource that is watched in another already, also the version.
+        resource: what it watches.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        resource: Resource,
+        *,
+        convert: Callable[[KubeObject], T],
+        default_resync_period: float = 0.0,
+        handlers: Handlers | None = None,
+    ) -> None:
+        self.name = controller.name
+        self.resource = resource
+        self._controller = controller
+        self._core = controller.core
+        self._convert = convert
+        self._default_resync_period = default_resync_period
+        self._handlers = handlers or Handlers()
+
+    def with_conversion(self, convert: Callable[[KubeObject], Any]) -> SharedIndexInformer[Any]:
+        """The same informer, whose handlers and readers get what `convert` makes of a KubeObject."""
+        return SharedIndexInformer(
+            self._controller,
+            self.resource,
+            convert=convert,
+            default_resync_period=self._default_resync_period,
+            handlers=self._handlers,
+        )
+
+    def add_event_handler(
+        self,
+        handler: ResourceEventHandler[T],
+        resync_period: float | None = None,
+        *,
+        backlog: Backlog = DEFAULT_BACKLOG,
+    ) -> HandlerRegistration[T]:
+        """Call `handler` for everything that is in the store and for every later change (client-go §141, §142).
+
+        May be called at any time, also from a callback. Each registration has a thread of its own, on which it is
+        called; a slow handler delays no other.
+
+        Args:
+            handler: has `on_add(obj, is_in_initial_list)`, `on_update(old, new)` and `on_delete(obj)`.
+            resync_period: seconds after which the handler gets an update of each object with itself, again and again;
+                None = the factory's period, 0 = never; below 1 it is raised to 1 (§129, §132). It counts also where
+                the factory's period is 0 (unlike §131).
+            backlog: (notifications, bytes) that may wait before they are merged per key, so that the handler still
+                learns every object's state but not every step; "grow" = without bound, as in client-go.
+
+        Returns:
+            The registration, for `remove_event_handler` and `has_synced`.
+
+        Raises:
+            TypeError: `handler` lacks a method.
+            ValueError: `resync_period` is negative or no number.
+            Error: the informer is stopped (§143).
+        """
+        if not isinstance(handler, ResourceEventHandler):
+            raise TypeError(
+                f"handler must have on_add, on_update and on_delete, which {type(handler).__name__} has not; "
+                "wrap functions in ResourceEventHandlerFuncs"
+            )
+        period = self._resync_period(resync_period)
+        listener = self._core.add_listener(resync_period=period, backlog=_limits(backlog))
+        if listener is None:
+            raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
+        registration = HandlerRegistration(self._core, listener, handler, self._convert, self.name)
+        handlers = self._handlers
+        with handlers.lock:
+            handlers.registrations.append(registration)
+            if handlers.started:
+                registration.thread.start()
+        return registration
+
+    def add_event_handler_with_resync_period(
+        self, handler: ResourceEventHandler[T], resync_period: float
+    ) -> HandlerRegistration[T]:
+        """client-go's name for `add_event_handler(handler, resync_period)`."""
+        return self.add_event_handler(handler, resync_period)
+
+    def _resync_period(self, period: float | None) -> float:
+        if period is None:
+            period = self._default_resync_period
+        if not period >= 0:
+            raise ValueError(f"resync_period must be 0 or more seconds, not {period}")
+        return max(period, MINIMUM_RESYNC_PERIOD) if period > 0 else 0.0
+
+    def remove_event_handler(self, registration: HandlerRegistration[Any]) -> None:
+        """Stop calling a handler. A call that is under way goes on; what waits is dropped (client-go §145, §146).
+
+        May be called at any time, again and again, and from the handler itself. The registration of another informer
+        is ignored.
+
+        Raises:
+            TypeError: not a registration.
+        """
+        if not isinstance(registration, HandlerRegistration):
+            raise TypeError(f"registration must be what add_event_handler returned, not {registration!r}")
+        with self._handlers.lock:
+            if registration not in self._handlers.registrations:
+                return
+            self._handlers.registrations.remove(registration)
+            if registration.thread.is_alive():
+                self._handlers.ended = [thread for thread in self._handlers.ended if thread.is_alive()]
+                self._handlers.ended.append(registration.thread)
+        self._core.remove_listener(registration.listener)
+
+    def shut_down_event_handler(self, registration: HandlerRegistration[Any], timeout: float | None = None) -> bool:
+        """Remove a handler and wait until it returned from the call that is under way (client-go §147).
+
+        Args:
+            registration: what `add_event_handler` returned.
+            timeout: seconds to wait at most; None = for ever.
+
+        Returns:
+            Whether it has returned. Called from that handler it does not wait and says False.
+        """
+        self.remove_event_handler(registration)
+        thread = registration.thread
+        if thread is threading.current_thread():
+            return False
+        if thread.ident is not None:
+            thread.join(timeout)
+        return not thread.is_alive()
+
+    def events(self, timeout: float | None = None, *, backlog: Backlog = DEFAULT_BACKLOG) -> EventStream[T]:
+        """Pull instead of push: everything that is in the store, then every change, from the moment of this call.
+
+        Args:
+            timeout: seconds without an event after which the iteration ends; None = it ends when the informer stops.
+            backlog: see `add_event_handler`.
+
+        Raises:
+            Error: the informer is stopped.
+        """
+        listener = self._core.add_listener(backlog=_limits(backlog))
+        if listener is None:
+            raise Error(f"informer {self.name} has stopped already")
+        return EventStream(self._core, listener, self._convert, timeout)
+
+    def add_indexers(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
+        """Add indices, before or after the start (client-go §21, §161).
+
+        Args:
+            indexers: name -> a path ("spec.nodeName") or a ready-made index of `kubeinformer.index`, evaluated in Rust,
+                or a function that takes the object and returns a list of strings, which is called on the processor's
+                thread, and for objects that are there on the caller's.
+
+        Raises:
+            ValueError: a name is taken (no index is added then), or a path does not parse.
+            TypeError: an indexer is none of these.
+            ClosedError: the informer is stopped.
+        """
+        self._controller.index_functions.add({name: self._converting(indexer) for name, indexer in indexers.items()})
+
+    def _converting(self, indexer: str | Index | IndexFunc) -> str | Index | IndexFunc:
+        if isinstance(indexer, str | Index) or not callable(indexer):
+            return indexer
+        convert, func = self._convert, indexer
+        return lambda obj: func(convert(obj))
+
+    def indexer(self) -> SharedIndexer[T]:
+        """Read access to store and indices."""
+        return SharedIndexer(self._core, self._controller.index_functions, self._convert)
+
+    def store(self) -> SharedIndexer[T]:
+        """The same as `indexer()` (client-go's GetStore)."""
+        return self.indexer()
+
+    def start(self, stop: threading.Event | None = None) -> bool:
+        """Start the threads and return. Once; a second call changes nothing (client-go §156).
+
+        Args:
+            stop: when it is set the informer stops; None = `shutdown` does it.
+
+        Returns:
+            Whether this call started it.
+
+        Raises:
+            ForkedError: it was made by the parent of this process.
+        """
+        self._core.is_stopped()
+        handlers = self._handlers
+        with handlers.lock:
+            if handlers.started or not self._controller.start():
+                return False
+            handlers.started = True
+            for registration in handlers.registrations:
+                registration.thread.start()
+            if stop is not None:
+                handlers.watchers.append(StopWatcher(stop, self._controller.stop, self.name))
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Start, and block until `stop` is set and all threads have ended (client-go's Run)."""
+        if self.start(stop):
+            while not stop.wait(0.1):
+                pass
+            self.shutdown()
+
+    def stop(self) -> None:
+        """Begin to stop: no wait. Readers, processor and handlers end; what waits is dropped (client-go §153)."""
+        self._controller.stop()
+
+    def shutdown(self, timeout: float | None = None) -> list[str]:
+        """Stop and wait for the threads to end. Blocks for `timeout` seconds at most (None: for ever).
+
+        Returns:
+            Names of the threads that are still busy: handlers that have not returned. The calling thread is not
+            waited for.
+        """
+        self.stop()
+        handlers = self._handlers
+        with handlers.lock:
+            for watcher in handlers.watchers:
+                watcher.close()
+            threads = [watcher.thread for watcher in handlers.watchers]
+            threads += [registration.thread for registration in handlers.registrations if registration.thread.ident]
+            threads += handlers.ended
+        threads += self._controller.threads()
+        return [thread.name for thread in join(threads, timeout)]
+
+    def has_synced(self) -> bool:
+        """Whether the first list of every source is in the store; never False again (client-go §150, §158)."""
+        return self._core.has_synced()
+
+    def wait_for_cache_sync(self, timeout: float | None = None) -> bool:
+        """Block until it has synced, for `timeout` seconds at most (None: for ever), or is stopped; True iff it has."""
+        return self._core.wait_synced(timeout)
+
+    def is_stopped(self) -> bool:
+        """Whether it was stopped (client-go §157)."""
+        return self._core.is_stopped()
+
+    def last_sync_resource_version(self) -> str:
+        """Version of what was received last; the store may be behind (client-go §123). "" before the first list."""
+        return self._controller.last_sync_resource_version()
+
+    def is_live(self) -> bool:
+        """Whether changes arrive at this moment.
+
+        For readiness checks, not for liveness: an outage of the cluster must not restart every replica.
+        """
+        return self._controller.is_live()
+
+    def staleness(self) -> float:
+        """Seconds since the server was last heard; infinite before the first list."""
+        return self._controller.staleness()
+
+    def last_error(self) -> LastError | None:
+        """The failure that nothing has mended since, of the first source that has one; None when all is well."""
+        return next(iter(self._controller.last_errors().values()), None)
+
+    def last_errors(self) -> dict[str, LastError]:
+        """The same by source: a namespace, or "" for the whole cluster."""
+        return self._controller.last_errors()
+
+    def index_errors(self) -> dict[str, dict[str, Exception]]:
+        """Index -> key -> what the index function raised (unlike client-go §16, which ends the process)."""
+        return self._controller.index_functions.errors()
+
+    @property
+    def controller(self) -> Controller:
+        """Reflectors and processor."""
+        return self._controller
+
+    def __repr__(self) -> str:
+        return f"<SharedIndexInformer {self.name}>"
+
+
+def _limits(backlog: Backlog) -> tuple[int, int] | None:
+    if backlog == "grow":
+        return None
+    if isinstance(backlog, str):
+        raise ValueError(f'backlog must be (notifications, bytes) or "grow", not {backlog!r}')
+    notifications, size = backlog
+    if notifications < 1 or size < 1:
+        raise ValueError(f"backlog must be positive: {backlog}")
+    return notifications, size

@@ -1,0 +1,1 @@
+"""Factories and the accessors of every built-in resource (client-go's informers package)."""

@@ -1,0 +1,350 @@
+"""`SharedInformerFactory`: one informer per resource and scope, started, awaited and stopped together.
+
+The factory holds exactly one informer for each resource and scope that was asked for; it starts those that are not
+started yet whenever `start` is called (client-go §172, §173).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kubeinformer._core import KubeObject, fork_count
+from kubeinformer.cache.controller import Controller, ControllerOptions
+from kubeinformer.cache.shared_informer import SharedIndexInformer
+from kubeinformer.cache.stopping import StopWatcher
+from kubeinformer.cache.waiting import wait_for_controllers
+from kubeinformer.errors import Error, ForkedError
+from kubeinformer.informers.generated.groups import Groups
+from kubeinformer.informers.generic import GenericInformer, ResourceInformer, unchanged
+from kubeinformer.options import ListOptions
+from kubeinformer.resource import Resource
+from kubeinformer.transport import HTTPTransport, Transport
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+R = TypeVar("R", bound="ResourceInformer[Any, Any, Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    namespaces: tuple[str, ...] | None
+    label_selector: str | None
+    field_selector: str | None
+
+    def suffix(self, default: tuple[str, ...] | None) -> str:
+        parts = []
+        if self.namespaces != default:
+            parts.append("namespaces=" + ("*" if self.namespaces is None else ",".join(self.namespaces)))
+        if self.label_selector is not None:
+            parts.append(f"label_selector={self.label_selector}")
+        if self.field_selector is not None:
+            parts.append(f"field_selector={self.field_selector}")
+        return f"[{'; '.join(parts)}]" if parts else ""
+
+
+class SharedInformerFactory(Groups):
+    """client-go's SharedInformerFactory, for built-in resources and any other.
+
+    Methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        api_client: ApiClient | None = None,
+        resync_period: float = 0,
+        namespaces: Sequence[str] | None = None,
+        tweak_list_options: Callable[[ListOptions], object] | None = None,
+        user_agent: str | None = None,
+        *,
+        options: ControllerOptions | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Make a factory; nothing is sent before `start`.
+
+        Args:
+            api_client: the kubernetes package's client: its address, TLS settings, proxy and credentials are used, the
+                credentials afresh for each request. None = `ApiClient()`.
+            resync_period: seconds between resyncs of handlers that name no period of their own; 0 = none.
+            namespaces: names; each gets a list/watch of its own. None = the whole cluster. Resources without
+                namespaces ignore it.
+            tweak_list_options: called with the options of each LIST and WATCH, on a reader thread, to change them
+                in place (client-go §178). If it raises, the request is put off and tried again.
+            user_agent: User-Agent of this factory's requests; None = the client's.
+            options: how informers read, store and compare.
+            transport: sends the requests instead of one made from `api_client`.
+
+        Raises:
+            TypeError: `namespaces` is a string, or `tweak_list_options` is not callable.
+            ValueError: `resync_period` is negative, or a namespace is empty or named twice.
+        """
+        if not resync_period >= 0:
+            raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
+        if tweak_list_options is not None and not callable(tweak_list_options):
+            raise TypeError("tweak_list_options must be callable")
+        if transport is None:
+            if api_client is None:
+                from kubernetes.client import ApiClient
+
+                api_client = ApiClient()
+            transport = HTTPTransport(api_client, user_agent=user_agent)
+        self._transport = transport
+        self._resync_period = resync_period
+        self._namespaces = _checked_namespaces(namespaces)
+        self._tweak_list_options = tweak_list_options
+        self._options = options or ControllerOptions()
+        self._forks = fork_count()
+        self._lock = threading.Lock()
+        self._informers: dict[tuple[Resource, _Scope], SharedIndexInformer[KubeObject]] = {}
+        self._started: set[tuple[Resource, _Scope]] = set()
+        self._watchers: dict[int, StopWatcher] = {}
+        self._running = False
+        self._shut_down = False
+
+    def _check_process(self) -> None:
+        if self._forks != fork_count():
+            raise ForkedError(
+                "this factory belongs to the parent process, whose threads do not run in a forked child; make a new "
+                "one in the child (gunicorn: post_fork; ASGI: lifespan; multiprocessing: in the target)"
+            )
+
+    def _resource_informer(
+        self,
+        cls: type[R],
+        *,
+        namespaces: Sequence[str] | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> R:
+        return cls(self._informer(cls.resource, namespaces, label_selector, field_selector))
+
+    def for_resource(
+        self,
+        group_version: str,
+        plural: str,
+        *,
+        namespaced: bool = True,
+        namespaces: Sequence[str] | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> GenericInformer:
+        """Informer and lister of any resource, custom ones included; nothing is asked of the server now.
+
+        Args:
+            group_version: "group/version", or "v1" for the core group.
+            plural: plural name, as in URLs.
+            namespaced: whether its objects live in namespaces.
+            namespaces: instead of the factory's.
+            label_selector: beside the factory's options.
+            field_selector: beside the factory's options.
+
+        Raises:
+            ValueError: an argument does not name a resource.
+        """
+        group, _, version = group_version.rpartition("/")
+        if not version or not plural or "/" in group or "/" in plural:
+            raise ValueError(f"not a group/version and a plural name: {group_version!r}, {plural!r}")
+        resource = _built_in(group, version, plural) or Resource(group, version, plural, namespaced=namespaced)
+        return GenericInformer(self._informer(resource, namespaces, label_selector, field_selector))
+
+    def _informer(
+        self,
+        resource: Resource,
+        namespaces: Sequence[str] | None,
+        label_selector: str | None,
+        field_selector: str | None,
+    ) -> SharedIndexInformer[KubeObject]:
+        self._check_process()
+        own = _checked_namespaces(namespaces)
+        default = self._namespaces if resource.namespaced else None
+        scope = _Scope(own or default, label_selector, field_selector)
+        with self._lock:
+            informer = self._informers.get((resource, scope))
+            if informer is not None:
+                return informer
+            controller = Controller(
+                self._transport,
+                resource,
+                namespaces=scope.namespaces,
+                list_options=lambda: self._list_options(scope),
+                name=self._name(resource, scope.suffix(default)),
+                options=self._options,
+            )
+            informer = SharedIndexInformer(
+                controller, resource, convert=unchanged, default_resync_period=self._resync_period
+            )
+            self._informers[(resource, scope)] = informer
+            running = self._running
+        if running:
+            self.start()
+        return informer
+
+    def _name(self, resource: Resource, suffix: str) -> str:
+        """`plural.group` and the scope; `plural.version.group` when an informer of another version has that name."""
+        name = resource.group_resource + suffix
+        if any(name == informer.name for informer in self._informers.values()):
+            name = f"{resource.plural}.{resource.version}.{resource.group}".rstrip(".") + suffix
+        return name
+
+    def _list_options(self, scope: _Scope) -> ListOptions:
+        options = ListOptions()
+        if self._tweak_list_options is not None:
+            self._tweak_list_options(options)
+        if scope.label_selector is not None:
+            options.label_selector = scope.label_selector
+        if scope.field_selector is not None:
+            options.field_selector = scope.field_selector
+        return options
+
+    def start(self, stop: threading.Event | None = None) -> None:
+        """Start every informer that was asked for and does not run yet, and return (client-go §173).
+
+        After `shutdown` it does nothing.
+
+        Args:
+            stop: when it is set, all informers of this factory stop. None = `shutdown` stops them.
+
+        Raises:
+            ForkedError: the factory was made by the parent of this process.
+        """
+        self._check_process()
+        with self._lock:
+            if self._shut_down:
+                return
+            if stop is not None and id(stop) not in self._watchers:
+                self._watchers[id(stop)] = StopWatcher(stop, self._stop_all, "factory")
+            for key, informer in self._informers.items():
+                if key not in self._started:
+                    self._started.add(key)
+                    informer.start()
+
+    def _stop_all(self) -> None:
+        with self._lock:
+            informers = list(self._informers.values())
+        for informer in informers:
+            informer.stop()
+
+    def wait_for_cache_sync(
+        self, stop: threading.Event | None = None, timeout: float | None = None, *, fail_fast: bool = True
+    ) -> dict[str, bool]:
+        """Block until every started informer has synced (client-go §175).
+
+        Args:
+            stop: ends the wait when it is set.
+            timeout: seconds to wait at most; None = for ever.
+            fail_fast: give up when the server keeps answering 401, 403 or 404 to one of them.
+
+        Returns:
+            Whether it has synced, by informer name; values are False only when `stop` was set or the factory stopped.
+
+        Raises:
+            CacheSyncTimeoutError: the time is over, or the server refuses; it names informers and errors.
+            ForkedError: the factory was made by the parent of this process.
+        """
+        self._check_process()
+        with self._lock:
+            started = [informer for key, informer in self._informers.items() if key in self._started]
+        controllers = {informer.name: informer.controller for informer in started}
+        return wait_for_controllers(controllers, stop, timeout, fail_fast=fail_fast)
+
+    def shutdown(self, timeout: float | None = None) -> list[str]:
+        """Stop every informer and wait for all threads to end (client-go §174). Again and again, if one likes.
+
+        Args:
+            timeout: seconds to wait at most; None = until the last handler has returned.
+
+        Returns:
+            Names of the threads that are still busy.
+
+        Raises:
+            ForkedError: the factory was made by the parent of this process.
+        """
+        self._check_process()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            self._shut_down = True
+            self._running = False
+            watchers, self._watchers = list(self._watchers.values()), {}
+        self._stop_all()
+        for watcher in watchers:
+            watcher.close()
+        busy: list[str] = []
+        for informer in list(self._informers.values()):
+            busy += informer.shutdown(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        for watcher in watchers:
+            if watcher.thread is not threading.current_thread():
+                watcher.thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return busy
+
+    def release(self, informer: SharedIndexInformer[Any], timeout: float | None = None) -> list[str]:
+        """Stop one informer and forget it: the next one asked for is new.
+
+        Args:
+            informer: of this factory.
+            timeout: seconds to wait for its threads; None = until they have ended.
+
+        Returns:
+            Names of the threads that are still busy.
+
+        Raises:
+            Error: it is not one of this factory's.
+        """
+        self._check_process()
+        with self._lock:
+            keys = [key for key, own in self._informers.items() if own.controller is informer.controller]
+            if not keys:
+                raise Error(f"{informer!r} is not an informer of this factory")
+            del self._informers[keys[0]]
+            self._started.discard(keys[0])
+        return informer.shutdown(timeout)
+
+    @contextmanager
+    def running(
+        self, timeout: float | None = None, stop: threading.Event | None = None, *, fail_fast: bool = True
+    ) -> Iterator[SharedInformerFactory]:
+        """Start, wait for the caches, and shut down at the end of the block.
+
+        An informer that is asked for inside is started at once; wait for it with `wait_for_cache_sync`.
+
+        Args:
+            timeout: seconds to wait for the caches; None = for ever.
+            stop: see `start`.
+            fail_fast: see `wait_for_cache_sync`.
+
+        Raises:
+            CacheSyncTimeoutError: see `wait_for_cache_sync`.
+        """
+        self._check_process()
+        try:
+            with self._lock:
+                self._running = True
+            self.start(stop)
+            self.wait_for_cache_sync(stop, timeout, fail_fast=fail_fast)
+            yield self
+        finally:
+            self.shutdown()
+
+
+def _checked_namespaces(namespaces: Sequence[str] | None) -> tuple[str, ...] | None:
+    if namespaces is None:
+        return None
+    if isinstance(namespaces, str):
+        raise TypeError(f"namespaces must be a sequence of names, not a string: [{namespaces!r}]")
+    names = tuple(namespaces)
+    if not names or not all(names) or len(set(names)) != len(names):
+        raise ValueError(f"namespaces must be names, each once, or None for the whole cluster: {list(names)}")
+    return names
+
+
+def _built_in(group: str, version: str, plural: str) -> Resource | None:
+    from kubeinformer.informers.generated.resources import BUILT_IN
+
+    for resource in BUILT_IN:
+        if (resource.group, resource.version, resource.plural) == (group, version, plural):
+            return resource
+    return None

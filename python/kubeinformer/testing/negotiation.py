@@ -1,0 +1,103 @@
+"""Content negotiation: which of the media types that a client accepts the answer has.
+
+The first acceptable clause of the Accept header wins. A type that only a real server can produce (Table, protobuf,
+YAML) is passed over for the next clause, and alone it is refused with 501; what no server produces is refused with 406.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from kubeinformer.testing.errors import not_acceptable, not_implemented
+
+JSON = "application/json"
+ACCEPTED = (JSON, "application/yaml", "application/vnd.kubernetes.protobuf")
+_ANY = ("*/*", "application/*", JSON)
+_PARTIAL = {"g": "meta.k8s.io", "v": "v1"}
+
+
+class Form(Enum):
+    """The form of an answer."""
+
+    FULL = "full"
+    PARTIAL_OBJECT = "PartialObjectMetadata"
+    PARTIAL_LIST = "PartialObjectMetadataList"
+
+
+@dataclass(frozen=True)
+class _Clause:
+    media_type: str
+    params: dict[str, str]
+    quality: float
+
+
+def parse_accept(header: str) -> list[_Clause]:
+    """Return the clauses of an Accept header, best first."""
+    clauses = []
+    for text in header.split(","):
+        media_type, *raw = (part.strip() for part in text.split(";"))
+        params = dict(part.split("=", 1) for part in raw if "=" in part)
+        if media_type:
+            clauses.append(_Clause(media_type.lower(), params, _quality(params.pop("q", "1"))))
+    return sorted(clauses, key=lambda clause: -clause.quality)
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def negotiate(header: str) -> Form:
+    """Return the form that the answer about a resource has. Raises StatusError 406 or 501."""
+    beyond = ""
+    for clause in parse_accept(header) or [_Clause("*/*", {}, 1.0)]:
+        form = clause.params.get("as", "")
+        if clause.media_type in _ANY and not form:
+            return Form.FULL
+        if clause.media_type in _ANY and _is_partial(clause):
+            return Form(form)
+        if form == "Table" or clause.media_type in ACCEPTED[1:]:
+            beyond = beyond or (form or clause.media_type)
+    if beyond:
+        raise not_implemented(f"answers as {beyond}")
+    raise not_acceptable(ACCEPTED)
+
+
+def _is_partial(clause: _Clause) -> bool:
+    if clause.params.get("as") not in (Form.PARTIAL_OBJECT.value, Form.PARTIAL_LIST.value):
+        return False
+    return all(clause.params.get(name) == value for name, value in _PARTIAL.items())
+
+
+def wants_aggregated_discovery(header: str) -> bool:
+    """Whether the client asks for APIGroupDiscoveryList v2 before a type that plain discovery has.
+
+    Raises StatusError 406 when it accepts neither.
+    """
+    for clause in parse_accept(header) or [_Clause("*/*", {}, 1.0)]:
+        if clause.media_type not in _ANY:
+            continue
+        params = clause.params
+        if params.get("as") == "APIGroupDiscoveryList":
+            if params.get("g") == "apidiscovery.k8s.io" and params.get("v") == "v2":
+                return True
+        elif not params.get("as"):
+            return False
+    raise not_acceptable(ACCEPTED)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding header offers gzip."""
+    for text in header.split(","):
+        coding, *params = (part.strip().lower() for part in text.split(";"))
+        if coding == "gzip" and not any(_is_zero(param) for param in params):
+            return True
+    return False
+
+
+def _is_zero(param: str) -> bool:
+    name, _, value = param.partition("=")
+    return name.strip() == "q" and _quality(value) == 0.0

@@ -1,0 +1,83 @@
+//! Reading LIST bodies: pages into a `Relist`, and that as one Replace into the queue.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::body::Body;
+use super::Source;
+use crate::error::{ScanError, ScanErrorKind};
+use crate::object::Object;
+use crate::scan::list::{ListMeta, ListSplitter};
+
+/// A whole list in the making; nothing reaches the queue before `commit`.
+#[derive(Default)]
+pub struct Relist {
+    objects: Vec<Arc<Object>>,
+}
+
+impl Relist {
+    /// Objects so far.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there are none yet.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Queues the list as the source's whole state.
+    pub fn commit(self, source: &Source, resource_version: String) {
+        source.replace(resource_version, self.objects);
+    }
+}
+
+/// Reads the body of one page.
+pub struct ListReader {
+    body: Body,
+    splitter: ListSplitter,
+}
+
+impl ListReader {
+    /// `chunked`: the body still has its transfer coding.
+    pub fn new(source: &Source, chunked: bool) -> Self {
+        Self {
+            body: Body::new(chunked),
+            splitter: ListSplitter::new(source.options.max_object),
+        }
+    }
+
+    /// Reads on. True when the transfer coding says that the body is complete.
+    pub fn feed(
+        &mut self,
+        source: &Source,
+        relist: &mut Relist,
+        data: &[u8],
+    ) -> Result<bool, ScanError> {
+        let mut rest = data;
+        while let Some(piece) = self.body.next(&mut rest)? {
+            let _ = self.splitter.feed(piece, |item| -> Result<_, ScanError> {
+                let defaults = item.defaults;
+                relist
+                    .objects
+                    .push(source.object(&item.into_view()?, defaults));
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(self.body.is_complete())
+    }
+
+    /// The end of the body.
+    pub fn finish(self) -> Result<ListMeta, ScanError> {
+        if !self.body.may_end() {
+            let message = "truncated: the connection ended inside a chunked body";
+            return Err(ScanError::new(ScanErrorKind::Truncated, message, 0));
+        }
+        self.splitter.finish()
+    }
+
+    /// Items read from this page.
+    pub fn items(&self) -> u64 {
+        self.splitter.items()
+    }
+}

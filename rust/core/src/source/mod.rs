@@ -1,0 +1,167 @@
+//! A source: one list/watch pair that feeds an informer, from the bytes of the response to the queue.
+//!
+//! The readers are where a response's bytes stop being bytes. What a reader says it has read is in the queue: its
+//! resource version moves iff the events up to there were accepted.
+
+mod body;
+mod list;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use list::{ListReader, Relist};
+pub use watch::WatchReader;
+
+use crate::error::ScanError;
+use crate::informer::Informer;
+use crate::keyed::Keyed;
+use crate::object::{Object, ObjectView, TypeMeta};
+use crate::queue::{SourceId, WaitError};
+use crate::versioned::Versioned;
+
+impl Keyed for Object {
+    fn key(&self) -> &str {
+        self.key()
+    }
+
+    fn key_hash(&self) -> u64 {
+        self.key_hash()
+    }
+
+    fn heap_size(&self) -> usize {
+        self.heap_size()
+    }
+}
+
+impl Versioned for Object {
+    fn uid(&self) -> &str {
+        self.uid()
+    }
+
+    fn resource_version(&self) -> &str {
+        self.resource_version()
+    }
+
+    /// By content: a server that was restored from a backup gives a version of an object a second time.
+    fn same_version(&self, other: &Self) -> bool {
+        self.raw() == other.raw()
+    }
+}
+
+/// What reading a response can come to, besides its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The bytes are not what they must be.
+    Scan(ScanError),
+    /// The informer was stopped.
+    Closed,
+    /// The queue stayed above its limit for the whole time.
+    TimedOut,
+}
+
+impl From<ScanError> for ReadError {
+    fn from(error: ScanError) -> Self {
+        Self::Scan(error)
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scan(error) => error.fmt(f),
+            Self::Closed => f.write_str("the informer is stopped"),
+            Self::TimedOut => f.write_str("the queue is full"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// How objects are read and how much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadOptions {
+    /// Keep `metadata.managedFields`.
+    pub keep_managed_fields: bool,
+    /// Bytes of one object or one line, at most.
+    pub max_object: usize,
+    /// Readers wait while more bytes than this are queued.
+    pub queue_bytes: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            keep_managed_fields: false,
+            max_object: 64 << 20,
+            queue_bytes: 256 << 20,
+        }
+    }
+}
+
+/// See the module.
+pub struct Source {
+    informer: Arc<Informer<Object>>,
+    id: SourceId,
+    options: ReadOptions,
+}
+
+impl Source {
+    /// A source of `informer` that its queue knows as `id`.
+    pub fn new(informer: Arc<Informer<Object>>, id: SourceId, options: ReadOptions) -> Self {
+        Self {
+            informer,
+            id,
+            options,
+        }
+    }
+
+    /// Its first list is in the store.
+    pub fn has_synced(&self) -> bool {
+        self.informer.queue().has_synced_source(self.id)
+    }
+
+    /// Waits until a reader may go on, for at most `timeout` (None: for ever).
+    pub fn wait_for_room(&self, timeout: Option<Duration>) -> Result<(), ReadError> {
+        if self.informer.is_stopped() {
+            return Err(ReadError::Closed);
+        }
+        match self
+            .informer
+            .queue()
+            .wait_below(self.options.queue_bytes, timeout)
+        {
+            Ok(()) => Ok(()),
+            Err(WaitError::TimedOut) => Err(ReadError::TimedOut),
+            Err(WaitError::Closed) => Err(ReadError::Closed),
+        }
+    }
+
+    /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an
+    /// unchanged cluster costs no second copy. Equal is what has the same bytes, since a server that was restored from
+    /// a backup gives uid and version of an object to another content.
+    fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Arc<Object> {
+        let known = self.stored_version(view);
+        let object = view.to_object(defaults, self.options.keep_managed_fields);
+        match known {
+            Some(known) if known.same_version(&object) => known,
+            _ => Arc::new(object),
+        }
+    }
+
+    fn stored_version(&self, view: &ObjectView<'_>) -> Option<Arc<Object>> {
+        let stored = self.informer.store().read();
+        if stored.is_empty() {
+            return None;
+        }
+        let known = stored.get(&view.key())?;
+        (known.resource_version() == view.resource_version()).then(|| Arc::clone(known))
+    }
+
+    fn replace(&self, resource_version: String, objects: Vec<Arc<Object>>) {
+        self.informer
+            .queue()
+            .replace(self.id, resource_version, objects);
+    }
+}

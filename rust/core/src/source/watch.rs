@@ -1,0 +1,232 @@
+//! Reading WATCH bodies: events into the queue, in the order of the stream.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::body::Body;
+use super::Source;
+use crate::error::ScanError;
+use crate::keyed::Keyed;
+use crate::object::{resource_version_of, scan_bookmark, Object, TypeMeta};
+use crate::queue::Delta;
+use crate::scan::framer::{EventType, WatchEvent, WatchFramer};
+
+/// The objects of a watch-list before its end bookmark, by key and in the order they came (client-go §99).
+#[derive(Default)]
+struct Initial {
+    objects: Vec<Option<Arc<Object>>>,
+    places: HashMap<String, usize, RandomState>,
+}
+
+impl Initial {
+    fn put(&mut self, object: Arc<Object>) {
+        let end = self.objects.len();
+        let place = *self.places.entry_ref(object.key()).or_insert(end);
+        if place == end {
+            self.objects.push(Some(object));
+        } else {
+            self.objects[place] = Some(object);
+        }
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some(place) = self.places.remove(key) {
+            self.objects[place] = None;
+        }
+    }
+
+    fn into_objects(self) -> Vec<Arc<Object>> {
+        self.objects.into_iter().flatten().collect()
+    }
+}
+
+/// What a stream has given so far.
+#[derive(Clone, Debug, Default)]
+pub struct WatchProgress {
+    /// Accepted events: bookmarks and unknown types too, ERROR not.
+    pub events: u64,
+    /// BOOKMARK events among them.
+    pub bookmarks: u64,
+    /// Events of types that nobody knows among them; they move the resource version (client-go §119).
+    pub unknown_events: u64,
+    /// Where a new watch goes on; "" until an event says so.
+    pub resource_version: String,
+    /// The object of the ERROR event that ended the stream, as JSON.
+    pub error: Option<Vec<u8>>,
+}
+
+/// Reads one WATCH body; with `initial`, a watch-list.
+pub struct WatchReader {
+    body: Body,
+    framer: WatchFramer,
+    state: State,
+}
+
+/// Everything but the framer, which lends its bytes while the state changes.
+struct State {
+    initial: Option<Initial>,
+    /// Version of the events in `pending`, which become `progress.resource_version` with them.
+    pending: Vec<Delta<Object>>,
+    pending_version: Option<String>,
+    progress: WatchProgress,
+    types: TypeMeta,
+}
+
+impl WatchReader {
+    /// `chunked`: the body still has its transfer coding. `initial`: events collect until the end bookmark.
+    pub fn new(source: &Source, chunked: bool, initial: bool) -> Self {
+        let state = State {
+            initial: initial.then(Initial::default),
+            pending: Vec::new(),
+            pending_version: None,
+            progress: WatchProgress::default(),
+            types: TypeMeta::default(),
+        };
+        Self {
+            body: Body::new(chunked),
+            framer: WatchFramer::new(source.options.max_object),
+            state,
+        }
+    }
+
+    /// Reads on; the events read are in the queue when this returns, also before an error. True when the stream is over:
+    /// the transfer coding ended, or an ERROR event came.
+    pub fn feed(&mut self, source: &Source, data: &[u8]) -> Result<bool, ScanError> {
+        if self.state.progress.error.is_some() {
+            return Ok(true);
+        }
+        let read = self.read(source, data);
+        self.state.flush(source);
+        Ok(read?.is_break() || self.body.is_complete())
+    }
+
+    fn read(&mut self, source: &Source, data: &[u8]) -> Result<ControlFlow<()>, ScanError> {
+        let (mut rest, state) = (data, &mut self.state);
+        while let Some(piece) = self.body.next(&mut rest)? {
+            if self
+                .framer
+                .feed(piece, |event| state.event(source, event))?
+                .is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The end of the stream: an event without its line end counts when it is complete, and is an error when not.
+    pub fn finish(&mut self, source: &Source) -> Result<(), ScanError> {
+        if self.state.progress.error.is_some() {
+            return Ok(());
+        }
+        let state = &mut self.state;
+        let read: Result<_, ScanError> = self.framer.finish(|event| state.event(source, event));
+        self.state.flush(source);
+        read.map(drop)
+    }
+
+    /// Whether the end bookmark of a watch-list came, or none is awaited.
+    pub fn is_synced(&self) -> bool {
+        self.state.initial.is_none()
+    }
+
+    /// What came so far.
+    pub fn progress(&self) -> &WatchProgress {
+        &self.state.progress
+    }
+}
+
+impl State {
+    fn event(
+        &mut self,
+        source: &Source,
+        event: WatchEvent<'_>,
+    ) -> Result<ControlFlow<()>, ScanError> {
+        match event.kind {
+            EventType::Error => {
+                self.progress.error = Some(event.object.to_vec());
+                return Ok(ControlFlow::Break(()));
+            }
+            EventType::Bookmark => self.bookmark(source, &event)?,
+            EventType::Unknown => {
+                self.progress.unknown_events += 1;
+                if let Ok(version) = resource_version_of(event.object) {
+                    self.advance(&version);
+                }
+            }
+            EventType::Added | EventType::Modified | EventType::Deleted => {
+                self.object(source, event)?;
+            }
+        }
+        self.progress.events += 1;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn object(&mut self, source: &Source, event: WatchEvent<'_>) -> Result<(), ScanError> {
+        let kind = event.kind;
+        let object = source.object(&event.into_view()?, &self.types);
+        if let Some(initial) = &mut self.initial {
+            match kind {
+                EventType::Deleted => initial.remove(object.key()),
+                _ => initial.put(object),
+            }
+            // Initial events are in key order, so no version of theirs is a place to go on from (§103).
+            return Ok(());
+        }
+        self.pending_version = Some(object.resource_version().to_owned());
+        self.pending.push(match kind {
+            EventType::Added => Delta::added(source.id, object),
+            EventType::Modified => Delta::updated(source.id, object),
+            _ => Delta::deleted(source.id, object),
+        });
+        Ok(())
+    }
+
+    fn bookmark(&mut self, source: &Source, event: &WatchEvent<'_>) -> Result<(), ScanError> {
+        let bookmark = scan_bookmark(event.object, event.offset)?;
+        self.progress.bookmarks += 1;
+        match self.initial.take() {
+            Some(initial) if bookmark.initial_events_end => {
+                source.replace(
+                    bookmark.resource_version.to_string(),
+                    initial.into_objects(),
+                );
+            }
+            Some(initial) => {
+                self.initial = Some(initial);
+                return Ok(());
+            }
+            None => {
+                self.flush(source);
+                source
+                    .informer
+                    .queue()
+                    .bookmark(source.id, &bookmark.resource_version);
+            }
+        }
+        self.progress.resource_version = bookmark.resource_version.into_owned();
+        Ok(())
+    }
+
+    fn advance(&mut self, version: &str) {
+        if self.initial.is_none() && !version.is_empty() {
+            self.pending_version = Some(version.to_owned());
+        }
+    }
+
+    /// Queues what was read, and only then moves on.
+    fn flush(&mut self, source: &Source) {
+        if !self.pending.is_empty() {
+            source
+                .informer
+                .queue()
+                .add_many(std::mem::take(&mut self.pending));
+        }
+        if let Some(version) = self.pending_version.take() {
+            self.progress.resource_version = version;
+        }
+    }
+}

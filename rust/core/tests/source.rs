@@ -1,0 +1,276 @@
+//! Readers: from the bytes of a LIST or WATCH response to the queue, and what a reader says it has read.
+//!
+//! How bytes become objects and lines is tested beside the scanner; here only complete, small ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubeinformer_core::informer::InformerOptions;
+use kubeinformer_core::object::Object;
+use kubeinformer_core::object_informer::{ObjectInformer, Processed};
+use kubeinformer_core::queue::{Delta, DeltaObject};
+use kubeinformer_core::source::{ListReader, ReadError, ReadOptions, Relist, WatchReader};
+
+/// Does not wait.
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+fn informer() -> ObjectInformer {
+    ObjectInformer::new(InformerOptions::default(), ReadOptions::default())
+}
+
+fn object(name: &str, uid: &str, version: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","uid":"{uid}","resourceVersion":"{version}"}}}}"#
+    )
+}
+
+/// A line of a watch.
+fn event(kind: &str, name: &str, version: &str) -> String {
+    format!(
+        "{{\"type\":\"{kind}\",\"object\":{}}}\n",
+        object(name, name, version)
+    )
+}
+
+fn bookmark(version: &str, annotations: &str) -> String {
+    let metadata = format!(r#"{{"resourceVersion":"{version}","annotations":{annotations}}}"#);
+    format!("{{\"type\":\"BOOKMARK\",\"object\":{{\"kind\":\"Pod\",\"metadata\":{metadata}}}}}\n")
+}
+
+fn initial_end(version: &str) -> String {
+    bookmark(version, r#"{"k8s.io/initial-events-end":"true"}"#)
+}
+
+fn page(version: &str, token: &str, items: &[String]) -> String {
+    let metadata = format!(r#"{{"resourceVersion":"{version}","continue":"{token}"}}"#);
+    let items = items.join(",");
+    format!(r#"{{"kind":"PodList","apiVersion":"v1","metadata":{metadata},"items":[{items}]}}"#)
+}
+
+/// The body in HTTP's chunked coding, without the last chunk.
+fn chunks(pieces: &[&str]) -> String {
+    let chunk = |piece: &&str| format!("{:x}\r\n{piece}\r\n", piece.len());
+    pieces.iter().map(chunk).collect()
+}
+
+fn describe(delta: &Delta<Object>) -> String {
+    let named = |object: &Arc<Object>| format!("{}@{}", object.key(), object.resource_version());
+    match &delta.object {
+        DeltaObject::Object(object) => format!("{:?} {}", delta.kind, named(object)),
+        DeltaObject::Replacement(list) => {
+            let objects: Vec<String> = list.objects.iter().map(named).collect();
+            format!("list@{} {}", list.resource_version, objects.join(" "))
+        }
+        DeltaObject::Bookmark { resource_version } => format!("bookmark@{resource_version}"),
+        DeltaObject::Tombstone { key, .. } => format!("tombstone {key}"),
+        DeltaObject::None => "resync".to_owned(),
+    }
+}
+
+/// Takes all that is queued.
+fn queued(informer: &ObjectInformer) -> Vec<String> {
+    let queue = informer.informer().queue();
+    let deltas = std::iter::from_fn(|| queue.pop(NOW).ok().inspect(|_| queue.processed()));
+    deltas.map(|delta| describe(&delta)).collect()
+}
+
+/// Takes all that is queued to the store.
+fn process(informer: &ObjectInformer) {
+    assert!(matches!(informer.process(NOW), Processed::TimedOut));
+}
+
+#[test]
+fn a_watch_queues_its_events_in_order_however_it_is_cut() {
+    let body = [
+        event("ADDED", "a", "5"),
+        event("MODIFIED", "a", "9"),
+        event("LATER", "a", "10"),
+        bookmark("8", "null"),
+        event("DELETED", "a", "7"),
+    ]
+    .concat();
+    for step in [1, 7, 64, body.len()] {
+        let informer = informer();
+        let source = informer.add_source();
+        let mut reader = WatchReader::new(&source, false, false);
+        for piece in body.as_bytes().chunks(step) {
+            assert_eq!(reader.feed(&source, piece), Ok(false));
+        }
+        assert_eq!(reader.finish(&source), Ok(()));
+        let expected = ["Added a@5", "Updated a@9", "bookmark@8", "Deleted a@7"];
+        assert_eq!(queued(&informer), expected);
+        let progress = reader.progress();
+        assert_eq!(progress.resource_version, "7", "the last, not the highest");
+        assert_eq!(
+            (progress.events, progress.bookmarks, progress.unknown_events),
+            (5, 1, 1)
+        );
+    }
+}
+
+#[test]
+fn events_before_a_bad_line_are_queued_and_move_the_version() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, false);
+    let body = event("ADDED", "a", "5") + "<html>\n" + &event("ADDED", "b", "6");
+    assert!(reader.feed(&source, body.as_bytes()).is_err());
+    assert_eq!(reader.progress().resource_version, "5");
+    assert_eq!(queued(&informer), ["Added a@5"]);
+}
+
+#[test]
+fn an_event_that_is_cut_off_is_neither_queued_nor_counted() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, false);
+    let body = event("ADDED", "a", "5") + &event("ADDED", "b", "6")[..40];
+    assert_eq!(reader.feed(&source, body.as_bytes()), Ok(false));
+    assert!(reader.finish(&source).is_err());
+    let progress = reader.progress();
+    assert_eq!((progress.events, &*progress.resource_version), (1, "5"));
+    assert_eq!(queued(&informer), ["Added a@5"]);
+}
+
+#[test]
+fn an_error_event_ends_the_stream_and_nothing_behind_it_counts() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, false);
+    let gone = r#"{"kind":"Status","code":410}"#;
+    let error = format!("{{\"type\":\"ERROR\",\"object\":{gone}}}\n");
+    let body = event("ADDED", "a", "5") + &error + &event("ADDED", "b", "6");
+    assert_eq!(reader.feed(&source, body.as_bytes()), Ok(true));
+    assert_eq!(reader.feed(&source, body.as_bytes()), Ok(true));
+    assert_eq!(reader.finish(&source), Ok(()));
+    assert_eq!(reader.progress().error.as_deref(), Some(gone.as_bytes()));
+    assert_eq!(
+        (reader.progress().events, queued(&informer)),
+        (1, vec!["Added a@5".to_owned()])
+    );
+}
+
+#[test]
+fn s99_s102_a_watch_list_is_one_list_at_its_end_bookmark() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, true);
+    let initial = [
+        event("ADDED", "a", "5"),
+        event("ADDED", "b", "9"),
+        event("ADDED", "c", "2"),
+        event("MODIFIED", "a", "11"),
+        event("DELETED", "b", "12"),
+        bookmark("12", r#"{"k8s.io/initial-events-end":"false"}"#),
+    ]
+    .concat();
+    assert_eq!(reader.feed(&source, initial.as_bytes()), Ok(false));
+    assert!(!reader.is_synced());
+    assert_eq!(
+        reader.progress().resource_version,
+        "",
+        "§103: none to go on from"
+    );
+    assert!(queued(&informer).is_empty());
+    let end = initial_end("13") + &event("ADDED", "d", "14");
+    assert_eq!(reader.feed(&source, end.as_bytes()), Ok(false));
+    assert!(reader.is_synced());
+    assert_eq!(reader.progress().resource_version, "14");
+    assert_eq!(queued(&informer), ["list@13 a@11 c@2", "Added d@14"]);
+}
+
+#[test]
+fn pages_reach_the_queue_as_one_list_when_it_is_committed() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut relist = Relist::default();
+    let pages = [
+        page("10", "t", &[object("a", "u", "5"), object("b", "u", "6")]),
+        page("11", "", &[object("c", "u", "7")]),
+    ];
+    for (body, items) in pages.iter().zip([2, 1]) {
+        let mut reader = ListReader::new(&source, true);
+        let body = chunks(&[&body[..30], &body[30..]]) + "0\r\n\r\n";
+        let (start, end) = body.split_at(body.len() - 1);
+        let fed = reader.feed(&source, &mut relist, start.as_bytes());
+        assert_eq!(fed, Ok(false));
+        let fed = reader.feed(&source, &mut relist, end.as_bytes());
+        assert_eq!(fed, Ok(true), "the coding says that the body is complete");
+        assert_eq!(reader.items(), items);
+        assert!(reader.finish().is_ok());
+    }
+    assert_eq!((relist.len(), queued(&informer).len()), (3, 0));
+    relist.commit(&source, "10".to_owned());
+    assert_eq!(queued(&informer), ["list@10 a@5 b@6 c@7"]);
+}
+
+#[test]
+fn a_list_whose_connection_ended_inside_the_chunks_is_truncated() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut relist = Relist::default();
+    let mut reader = ListReader::new(&source, true);
+    let body = chunks(&[&page("10", "", &[object("a", "u", "5")])]);
+    let fed = reader.feed(&source, &mut relist, body.as_bytes());
+    assert_eq!(fed, Ok(false));
+    assert!(reader.finish().is_err(), "the last chunk never came");
+}
+
+#[test]
+fn a_version_that_the_store_holds_is_not_read_into_a_second_copy() {
+    let informer = informer();
+    let source = informer.add_source();
+    let relist = |objects: &[String]| {
+        let mut relist = Relist::default();
+        let mut reader = ListReader::new(&source, false);
+        let body = page("10", "", objects);
+        assert!(reader.feed(&source, &mut relist, body.as_bytes()).is_ok());
+        assert!(reader.finish().is_ok());
+        relist.commit(&source, "10".to_owned());
+    };
+    let stored = |key: &str| {
+        let store = informer.informer().store().read();
+        Arc::clone(store.get(key).expect("the object is stored"))
+    };
+    relist(&[
+        object("a", "u", "5"),
+        object("b", "u", "6"),
+        object("c", "u", "7"),
+    ]);
+    process(&informer);
+    let (a, b) = (stored("a"), stored("b"));
+
+    let restored = object("c", "u", "7").replace("\"v1\"", "\"v1\",\"spec\":{}");
+    relist(&[object("a", "u", "5"), object("b", "another", "6"), restored]);
+    let queue = informer.informer().queue();
+    let delta = queue.pop(NOW).expect("the list is queued");
+    let DeltaObject::Replacement(list) = delta.object else {
+        panic!("a list is one delta");
+    };
+    assert!(Arc::ptr_eq(&list.objects[0], &a));
+    assert!(!Arc::ptr_eq(&list.objects[1], &b));
+    assert_eq!(list.objects[1].uid(), "another");
+    assert!(
+        list.objects[2].section("spec").is_some(),
+        "another content under the same uid and version, from a server that was restored"
+    );
+}
+
+#[test]
+fn a_reader_waits_for_room_in_the_queue_until_the_informer_stops() {
+    let options = ReadOptions {
+        queue_bytes: 0,
+        ..ReadOptions::default()
+    };
+    let informer = ObjectInformer::new(InformerOptions::default(), options);
+    let source = informer.add_source();
+    assert_eq!(source.wait_for_room(NOW), Ok(()));
+    let mut reader = WatchReader::new(&source, false, false);
+    let body = event("ADDED", "a", "5");
+    assert_eq!(reader.feed(&source, body.as_bytes()), Ok(false));
+    assert_eq!(source.wait_for_room(NOW), Err(ReadError::TimedOut));
+    process(&informer);
+    assert_eq!(source.wait_for_room(NOW), Ok(()));
+    informer.informer().stop();
+    assert_eq!(source.wait_for_room(None), Err(ReadError::Closed));
+}

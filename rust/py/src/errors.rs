@@ -1,0 +1,153 @@
+//! Errors of the core as exceptions of `kubeinformer.errors`.
+//!
+//! The classes are Python's: below 3.12 a class of the stable ABI cannot extend an exception and have fields.
+
+use kubeinformer_core::error::ScanError;
+use kubeinformer_core::store::StoreError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+fn class<'py>(
+    py: Python<'py>,
+    cell: &PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<Bound<'py, PyType>> {
+    cell.import(py, "kubeinformer.errors", name).cloned()
+}
+
+macro_rules! error_class {
+    ($function:ident, $name:literal) => {
+        fn $function(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+            static CELL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            class(py, &CELL, $name)
+        }
+    };
+}
+
+error_class!(decode_error, "DecodeError");
+error_class!(closed_error, "ClosedError");
+error_class!(forked_error, "ForkedError");
+error_class!(index_not_found_error, "IndexNotFoundError");
+error_class!(object_key_error, "ObjectKeyError");
+error_class!(transaction_error, "TransactionError");
+
+fn raise(make: impl FnOnce(Python<'_>) -> PyResult<PyErr>) -> PyErr {
+    Python::attach(|py| make(py).unwrap_or_else(|failure| failure))
+}
+
+pub fn forked() -> PyErr {
+    raise(|py| {
+        let message = "this object belongs to the parent process, whose threads do not run in a forked child; \
+                       make a new factory in the child (gunicorn: post_fork; ASGI: lifespan; \
+                       multiprocessing: in the target)";
+        Ok(PyErr::from_type(forked_error(py)?, message))
+    })
+}
+
+pub fn closed(what: &'static str) -> PyErr {
+    raise(|py| {
+        Ok(PyErr::from_type(
+            closed_error(py)?,
+            format!("{what} is closed"),
+        ))
+    })
+}
+
+pub fn scan(error: &ScanError) -> PyErr {
+    raise(|py| {
+        let arguments = (error.to_string(), error.key.clone(), error.offset).into_pyobject(py)?;
+        decode_from(py, &arguments)
+    })
+}
+
+/// An object's bytes do not parse: `json`, which begins at byte `start` of it. `cause` is the decoder's error, which
+/// counts characters; what is no error of the JSON stays as it is.
+pub fn decode(py: Python<'_>, key: &str, json: &[u8], start: usize, cause: PyErr) -> PyErr {
+    let value = cause.value(py);
+    let (Ok(what), Ok(character)) = (
+        value.getattr("msg"),
+        value.getattr("pos").and_then(|pos| pos.extract()),
+    ) else {
+        return cause;
+    };
+    let text = std::str::from_utf8(json).unwrap_or_default();
+    let offset = start
+        + text
+            .char_indices()
+            .nth(character)
+            .map_or(text.len(), |(byte, _)| byte);
+    let made = (format!("{key}: {what} at byte {offset}"), key, offset).into_pyobject(py);
+    match made.and_then(|arguments| decode_from(py, &arguments)) {
+        Ok(error) => {
+            error.set_cause(py, Some(cause));
+            error
+        }
+        Err(failure) => failure,
+    }
+}
+
+fn decode_from(py: Python<'_>, arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
+    Ok(PyErr::from_value(decode_error(py)?.call1(arguments)?))
+}
+
+pub fn store(error: &StoreError) -> PyErr {
+    match error {
+        StoreError::NoIndex(_) => raise(|py| {
+            Ok(PyErr::from_type(
+                index_not_found_error(py)?,
+                error.to_string(),
+            ))
+        }),
+        StoreError::IndexExists(_) | StoreError::TooManyIndices => {
+            PyValueError::new_err(error.to_string())
+        }
+        StoreError::Stale => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+/// A key function failed, or gave something that is no string (client-go §6). What it raised itself as an
+/// `ObjectKeyError` stays as it is.
+pub fn object_key(py: Python<'_>, object: &Bound<'_, PyAny>, cause: PyErr) -> PyErr {
+    if object_key_error(py).is_ok_and(|class| cause.is_instance(py, &class)) {
+        return cause;
+    }
+    let message = format!(
+        "couldn't create key for object of type {}: {}",
+        type_name(object),
+        cause.value(py)
+    );
+    let made = object_key_error(py).and_then(|class| {
+        let keywords = PyDict::new(py);
+        keywords.set_item("obj", object)?;
+        class.call((message,), Some(&keywords))
+    });
+    match made {
+        Ok(value) => {
+            let error = PyErr::from_value(value);
+            error.set_cause(py, Some(cause));
+            error
+        }
+        Err(failure) => failure,
+    }
+}
+
+/// Some changes of a transaction have no key; the others, at these places, are done (client-go §25).
+pub fn transaction(py: Python<'_>, successful: Vec<usize>, failures: Vec<PyErr>) -> PyErr {
+    let failures: Vec<_> = failures
+        .into_iter()
+        .map(|failure| failure.into_value(py))
+        .collect();
+    match transaction_error(py).and_then(|class| class.call1((successful, failures))) {
+        Ok(value) => PyErr::from_value(value),
+        Err(failure) => failure,
+    }
+}
+
+pub fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string())
+}

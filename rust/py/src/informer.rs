@@ -1,0 +1,612 @@
+//! `InformerCore`: queue, store, indices and listeners of one informer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubeinformer_core::informer::InformerOptions;
+use kubeinformer_core::keyed::Keyed;
+use kubeinformer_core::listener::Backlog;
+use kubeinformer_core::object::Object;
+use kubeinformer_core::object_informer::{
+    ExternalValues, Indexer, Indexers, ObjectInformer, PendingChange, PendingIndexers, Processed,
+};
+use kubeinformer_core::queue::WaitError;
+use kubeinformer_core::source::ReadOptions;
+use kubeinformer_core::store::StoreError;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+use crate::decoded::DecodeCache;
+use crate::errors;
+use crate::fork::Birth;
+use crate::index::Index;
+use crate::listener::Listener;
+use crate::object::{KubeObject, Origin};
+use crate::path::Compiled;
+use crate::selector::Selector;
+use crate::source::Source;
+use crate::wait;
+
+type View<'a> = kubeinformer_core::store::View<'a, Object>;
+
+#[pyclass(frozen, module = "kubeinformer._core")]
+pub struct InformerCore {
+    core: ObjectInformer,
+    origin: Arc<Origin>,
+    /// Held from `begin_add_indexers` to its end, whose calls must not overlap.
+    adding: Mutex<bool>,
+    birth: Birth,
+}
+
+impl InformerCore {
+    fn handles<'py>(
+        &self,
+        py: Python<'py>,
+        objects: &[Arc<Object>],
+    ) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(
+            py,
+            objects
+                .iter()
+                .map(|object| KubeObject::new(Arc::clone(object), &self.origin)),
+        )
+    }
+
+    /// Reads without letting go of the interpreter, unless a write is under way (invariant 2).
+    fn read<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_>) -> R + Sync) -> PyResult<R> {
+        self.birth.check()?;
+        if let Some(view) = self.core.informer().store().try_read() {
+            return Ok(with(&view));
+        }
+        self.scan(py, with)
+    }
+
+    /// The same for what may touch many objects.
+    fn scan<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_>) -> R + Sync) -> PyResult<R> {
+        self.birth.check()?;
+        Ok(py.detach(|| with(&self.core.informer().store().read())))
+    }
+
+    fn selected(
+        &self,
+        py: Python<'_>,
+        selector: Option<&Selector>,
+        namespace: Option<&str>,
+    ) -> PyResult<Vec<Arc<Object>>> {
+        let selector = selector.map(|selector| &selector.core);
+        let matches =
+            |object: &&Arc<Object>| selector.is_none_or(|selector| selector.matches(object));
+        self.scan(py, |view| match namespace {
+            None => view.objects().filter(matches).cloned().collect(),
+            Some(namespace) => match view.by_index(NAMESPACE, namespace) {
+                Ok(objects) => objects.filter(matches).cloned().collect(),
+                Err(_) => {
+                    let objects = view
+                        .objects()
+                        .filter(|object| object.namespace() == namespace);
+                    objects.filter(matches).cloned().collect()
+                }
+            },
+        })
+    }
+}
+
+/// client-go §179.
+const NAMESPACE: &str = "namespace";
+
+#[pymethods]
+impl InformerCore {
+    #[new]
+    #[pyo3(signature = (
+        resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
+        max_object_bytes=None, queue_bytes=None, decode_cache=4096
+    ))]
+    fn new(
+        resource: String,
+        keep_managed_fields: bool,
+        recreate_as_update: bool,
+        notify_unchanged_on_relist: bool,
+        max_object_bytes: Option<usize>,
+        queue_bytes: Option<usize>,
+        decode_cache: usize,
+    ) -> Self {
+        let options = InformerOptions {
+            recreate_as_update,
+            notify_unchanged_on_relist,
+        };
+        let default = ReadOptions::default();
+        let read_options = ReadOptions {
+            keep_managed_fields,
+            max_object: max_object_bytes.unwrap_or(default.max_object),
+            queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
+        };
+        Self {
+            core: ObjectInformer::new(options, read_options),
+            origin: Arc::new(Origin {
+                resource,
+                cache: DecodeCache::new(decode_cache),
+            }),
+            adding: Mutex::new(false),
+            birth: Birth::now(),
+        }
+    }
+
+    fn add_source(&self, name: String) -> PyResult<Source> {
+        self.birth.check()?;
+        Ok(Source::new(self.core.add_source(), name))
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<bool> {
+        self.birth.check()?;
+        Ok(py.detach(|| self.core.informer().start()))
+    }
+
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        self.birth.check()?;
+        py.detach(|| self.core.informer().stop());
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> PyResult<bool> {
+        self.birth.check()?;
+        Ok(self.core.informer().is_stopped())
+    }
+
+    fn has_synced(&self) -> PyResult<bool> {
+        self.birth.check()?;
+        Ok(self.core.informer().has_synced())
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn wait_synced(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        let waited = wait::wait(py, timeout, |slice| {
+            match self.core.informer().queue().wait_synced(slice) {
+                Ok(()) => Some(true),
+                Err(WaitError::Closed) => Some(false),
+                Err(WaitError::TimedOut) => None,
+            }
+        })?;
+        Ok(waited.unwrap_or(false))
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn process(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Change>> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        let processed = wait::wait(py, timeout, |slice| match self.core.process(slice) {
+            Processed::TimedOut => None,
+            processed => Some(processed),
+        })?;
+        match processed {
+            Some(Processed::Pending(pending)) => {
+                let change = Mutex::new(Some(pending));
+                Ok(Some(Change {
+                    change,
+                    origin: Arc::clone(&self.origin),
+                    birth: self.birth,
+                }))
+            }
+            Some(Processed::Closed) => Err(errors::closed("the informer")),
+            Some(Processed::TimedOut) | None => Ok(None),
+        }
+    }
+
+    fn commit(
+        &self,
+        py: Python<'_>,
+        change: &Change,
+        values: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
+        self.birth.check()?;
+        let pending = change
+            .change
+            .try_lock()
+            .and_then(|mut change| change.take())
+            .ok_or_else(committed)?;
+        let values = match external_values(pending.indexers(), values) {
+            Ok(values) => values,
+            Err(error) => {
+                *change.change.lock() = Some(pending);
+                return Err(error);
+            }
+        };
+        match py.detach(|| self.core.commit(pending, &values)) {
+            Ok(_) => Ok(true),
+            Err(pending) => {
+                *change.change.lock() = Some(pending);
+                Ok(false)
+            }
+        }
+    }
+
+    /// `indexers`: name -> Index, or None for an index whose values the caller gives.
+    fn begin_add_indexers(
+        &self,
+        py: Python<'_>,
+        indexers: &Bound<'_, PyDict>,
+    ) -> PyResult<NewIndexers> {
+        self.birth.check()?;
+        if self.core.informer().is_stopped() {
+            return Err(errors::closed("the informer"));
+        }
+        let new: Vec<(String, Indexer)> = indexers
+            .iter()
+            .map(|(name, indexer)| {
+                let indexer = if indexer.is_none() {
+                    Indexer::External
+                } else {
+                    Indexer::Declared(indexer.cast::<Index>()?.get().core.clone())
+                };
+                Ok((name.extract()?, indexer))
+            })
+            .collect::<PyResult<_>>()?;
+        {
+            let mut adding = self.adding.lock();
+            if *adding {
+                return Err(PyRuntimeError::new_err(
+                    "add_indexers is already running in another thread",
+                ));
+            }
+            *adding = true;
+        }
+        let begun = py.detach(|| self.core.begin_add_indexers(new));
+        match begun {
+            Ok(pending) => {
+                let origin = Arc::clone(&self.origin);
+                Ok(NewIndexers {
+                    pending: Mutex::new(Some(pending)),
+                    origin,
+                    birth: self.birth,
+                })
+            }
+            Err(error) => {
+                *self.adding.lock() = false;
+                Err(errors::store(&error))
+            }
+        }
+    }
+
+    fn finish_add_indexers(
+        &self,
+        py: Python<'_>,
+        new: &NewIndexers,
+        values: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        self.birth.check()?;
+        let pending = new
+            .pending
+            .try_lock()
+            .and_then(|mut pending| pending.take())
+            .ok_or_else(committed)?;
+        let values = external_values(pending.indexers(), values);
+        let finished = py.detach(|| match values {
+            Ok(values) => {
+                self.core.finish_add_indexers(pending, &values);
+                Ok(())
+            }
+            Err(error) => {
+                self.core.abort_add_indexers(&pending);
+                Err(error)
+            }
+        });
+        *self.adding.lock() = false;
+        finished
+    }
+
+    fn abort_add_indexers(&self, py: Python<'_>, new: &NewIndexers) -> PyResult<()> {
+        self.birth.check()?;
+        let pending = new
+            .pending
+            .try_lock()
+            .and_then(|mut pending| pending.take())
+            .ok_or_else(committed)?;
+        py.detach(|| self.core.abort_add_indexers(&pending));
+        *self.adding.lock() = false;
+        Ok(())
+    }
+
+    /// `backlog`: (notifications, bytes); None never merges.
+    #[pyo3(signature = (*, resync_period=None, backlog=None))]
+    fn add_listener(
+        &self,
+        py: Python<'_>,
+        resync_period: Option<f64>,
+        backlog: Option<(usize, usize)>,
+    ) -> PyResult<Option<Listener>> {
+        self.birth.check()?;
+        let resync = wait::timeout("resync_period", resync_period)?
+            .filter(|period| *period > Duration::ZERO);
+        let backlog = backlog.map_or(Backlog::GROW, |(notifications, bytes)| Backlog {
+            notifications,
+            bytes,
+        });
+        let listener = py.detach(|| {
+            let listener = self.core.informer().add_listener(backlog, resync);
+            if resync.is_some() {
+                self.core.wake_processor();
+            }
+            listener
+        });
+        Ok(listener.map(|listener| Listener::new(listener, &self.origin)))
+    }
+
+    fn remove_listener(&self, py: Python<'_>, listener: &Listener) -> PyResult<bool> {
+        self.birth.check()?;
+        Ok(py.detach(|| self.core.informer().remove_listener(&listener.core)))
+    }
+
+    fn get(&self, py: Python<'_>, key: &str) -> PyResult<Option<KubeObject>> {
+        let found = self.read(py, |view| view.get(key).cloned())?;
+        Ok(found.map(|object| KubeObject::new(object, &self.origin)))
+    }
+
+    #[pyo3(signature = (selector=None, namespace=None))]
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        selector: Option<&Selector>,
+        namespace: Option<&str>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let found = self.selected(py, selector, namespace)?;
+        self.handles(py, &found)
+    }
+
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
+        let objects = self.selected(py, None, None)?;
+        Ok(Snapshot {
+            objects,
+            origin: Arc::clone(&self.origin),
+        })
+    }
+
+    fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.scan(py, |view| {
+            view.objects()
+                .map(|object| object.key().to_owned())
+                .collect()
+        })
+    }
+
+    #[pyo3(signature = (selector=None, namespace=None))]
+    fn list_json<'py>(
+        &self,
+        py: Python<'py>,
+        selector: Option<&Selector>,
+        namespace: Option<&str>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let found = self.selected(py, selector, namespace)?;
+        let json = py.detach(|| {
+            let bytes: usize = found.iter().map(|object| object.raw().len() + 1).sum();
+            let mut json = Vec::with_capacity(bytes + 2);
+            json.push(b'[');
+            for (place, object) in found.iter().enumerate() {
+                if place > 0 {
+                    json.push(b',');
+                }
+                json.extend_from_slice(object.raw());
+            }
+            json.push(b']');
+            json
+        });
+        Ok(PyBytes::new(py, &json))
+    }
+
+    #[pyo3(signature = (paths, *, index=None, value=None))]
+    fn project<'py>(
+        &self,
+        py: Python<'py>,
+        paths: Vec<String>,
+        index: Option<&str>,
+        value: Option<&str>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let compiled = Compiled::new(&paths)?;
+        let found = match (index, value) {
+            (Some(index), Some(value)) => self.under(py, index, value)?,
+            (None, None) => self.selected(py, None, None)?,
+            _ => return Err(PyTypeError::new_err("index and value go together")),
+        };
+        let values = py.detach(|| {
+            found
+                .iter()
+                .map(|object| compiled.extract(object))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let values = values.map_err(|error| errors::scan(&error))?;
+        let rows = found.iter().zip(&values).map(|(object, values)| {
+            PyTuple::new(py, compiled.to_python(py, object.key(), values)?)
+        });
+        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    fn by_index<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        value: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let found = self.under(py, name, value)?;
+        self.handles(py, &found)
+    }
+
+    fn index_keys(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<String>> {
+        let found = self.under(py, name, value)?;
+        let mut keys: Vec<String> = found.iter().map(|object| object.key().to_owned()).collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn count_by_index(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<usize> {
+        self.read(py, |view| view.count_by_index(name, value))?
+            .map_err(|error| errors::store(&error))
+    }
+
+    /// client-go §18: an unknown index has no values.
+    fn list_index_func_values(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
+        self.scan(py, |view| match view.index_values(name) {
+            Ok(values) => values.map(str::to_owned).collect(),
+            Err(_) => Vec::new(),
+        })
+    }
+
+    /// The index's values of any object; None when the index's function is Python's.
+    fn declared_values(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        object: &KubeObject,
+    ) -> PyResult<Option<Vec<String>>> {
+        self.birth.check()?;
+        let values = py.detach(|| self.core.declared_values(name, object.object()));
+        values.map_err(|error| errors::store(&error))
+    }
+
+    fn values_of(&self, py: Python<'_>, name: &str, key: &str) -> PyResult<Vec<String>> {
+        let values = self.read(py, |view| {
+            view.values_of(name, key)
+                .map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        })?;
+        values.map_err(|error| errors::store(&error))
+    }
+
+    fn index_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.read(py, |view| view.index_names().map(str::to_owned).collect())
+    }
+
+    fn resource_version(&self, py: Python<'_>) -> PyResult<String> {
+        self.read(py, |view| view.resource_version().to_owned())
+    }
+
+    /// Objects, their bytes, estimated bytes of the indices, queued deltas and their bytes.
+    fn sizes(&self, py: Python<'_>) -> PyResult<(usize, usize, usize, usize, usize)> {
+        let queue = self.core.informer().queue();
+        let (objects, bytes, index_bytes) =
+            self.scan(py, |view| (view.len(), view.bytes(), view.index_bytes()))?;
+        let (queued, queued_bytes) = py.detach(|| (queue.len(), queue.queued_bytes()));
+        Ok((objects, bytes, index_bytes, queued, queued_bytes))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.read(py, |view| view.len())
+    }
+
+    fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        self.read(py, |view| view.get(key).is_some())
+    }
+}
+
+impl InformerCore {
+    fn under(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<Arc<Object>>> {
+        let found = self.read(py, |view| {
+            Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())
+        })?;
+        found.map_err(|error: StoreError| errors::store(&error))
+    }
+}
+
+fn committed() -> PyErr {
+    PyRuntimeError::new_err("this change was committed before")
+}
+
+/// Values by index name, in the order that the core wants them.
+fn external_values(indexers: &Indexers, values: &Bound<'_, PyDict>) -> PyResult<ExternalValues> {
+    let of_index = |name: &str| match values.get_item(name)? {
+        Some(of_index) => of_index.extract(),
+        None => Err(PyValueError::new_err(format!(
+            "values of the index {name:?} are missing"
+        ))),
+    };
+    indexers.external_names().map(of_index).collect()
+}
+
+/// A batch whose index values the caller works out in Python.
+#[pyclass(frozen, module = "kubeinformer._core")]
+pub struct Change {
+    change: Mutex<Option<PendingChange>>,
+    origin: Arc<Origin>,
+    birth: Birth,
+}
+
+impl Change {
+    fn with<R>(&self, read: impl FnOnce(&PendingChange) -> R) -> PyResult<R> {
+        self.birth.check()?;
+        let change = self.change.try_lock().ok_or_else(committed)?;
+        change.as_ref().map(read).ok_or_else(committed)
+    }
+}
+
+#[pymethods]
+impl Change {
+    /// The objects that are written, in the order in which `commit` wants values.
+    fn objects(&self) -> PyResult<Vec<KubeObject>> {
+        self.with(|change| {
+            change
+                .objects()
+                .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+                .collect()
+        })
+    }
+
+    /// Keys that leave the store.
+    fn deleted_keys(&self) -> PyResult<Vec<String>> {
+        self.with(|change| change.deleted_keys().map(str::to_owned).collect())
+    }
+
+    /// Names of the indices whose values `commit` wants; they change when `commit` gives False.
+    fn index_names(&self) -> PyResult<Vec<String>> {
+        self.with(|change| {
+            change
+                .indexers()
+                .external_names()
+                .map(str::to_owned)
+                .collect()
+        })
+    }
+}
+
+/// Indices between `begin_add_indexers` and `finish_add_indexers`.
+#[pyclass(frozen, module = "kubeinformer._core")]
+pub struct NewIndexers {
+    pending: Mutex<Option<PendingIndexers>>,
+    origin: Arc<Origin>,
+    birth: Birth,
+}
+
+#[pymethods]
+impl NewIndexers {
+    /// The objects in the order in which `finish_add_indexers` wants values.
+    fn objects(&self) -> PyResult<Vec<KubeObject>> {
+        self.birth.check()?;
+        let pending = self.pending.try_lock().ok_or_else(committed)?;
+        let pending = pending.as_ref().ok_or_else(committed)?;
+        Ok(pending
+            .objects()
+            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+            .collect())
+    }
+}
+
+/// The objects of one cut of the store.
+#[pyclass(frozen, module = "kubeinformer._core")]
+pub struct Snapshot {
+    objects: Vec<Arc<Object>>,
+    origin: Arc<Origin>,
+}
+
+#[pymethods]
+impl Snapshot {
+    /// The handles from place `start` up to `stop`.
+    fn objects(&self, start: usize, stop: usize) -> Vec<KubeObject> {
+        let objects = self.objects.iter().take(stop).skip(start);
+        objects
+            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
+            .collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.objects.len()
+    }
+}

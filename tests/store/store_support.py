@@ -1,0 +1,63 @@
+"""What the store tests share: things to store, and one interface over both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubeinformer.cache import Indexer, ThreadSafeStore
+
+
+@dataclass(eq=False)
+class Thing:
+    """Anything with a key; two are equal only if they are the same."""
+
+    key: str
+    values: Sequence[str] = ()
+    resource_version: Any = ""
+
+
+def values_of(thing: Thing) -> Sequence[str]:
+    return thing.values
+
+
+class KeyedStore:
+    """A ThreadSafeStore behind the methods of an Indexer."""
+
+    def __init__(self, indexers: dict[str, Any] | None = None) -> None:
+        self.store: ThreadSafeStore[Any] = ThreadSafeStore(indexers)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.store
+
+    def add(self, obj: Any) -> None:
+        self.store.add(obj.key, obj)
+
+    def update(self, obj: Any) -> None:
+        self.store.update(obj.key, obj)
+
+    def delete(self, obj: Any) -> None:
+        self.store.delete_with_object(obj.key, obj)
+
+    def get(self, obj: Any) -> Any:
+        return self.store.get(obj.key)
+
+    def get_by_key(self, key: str) -> Any:
+        return self.store.get(key)
+
+    def replace(self, items: Sequence[Any], resource_version: str = "") -> None:
+        self.store.replace({obj.key: obj for obj in items}, resource_version)
+
+
+def indexer(indexers: dict[str, Any] | None = None) -> Indexer[Any]:
+    return Indexer(lambda obj: obj.key, indexers)
+
+
+STORES: list[Callable[..., Any]] = [indexer, KeyedStore]
