@@ -40,7 +40,7 @@ def deleted(pod: KubeObject | DeletedFinalStateUnknown) -> None:
 
 
 def main(stop: threading.Event) -> None:
-    api = config.new_client_from_config()
+    api = config.new_client_from_config()  # type: ignore[no-untyped-call]
     factory = SharedInformerFactory(api, resync_period=0, tweak_list_options=only_my_app, user_agent="informer")
     pods = factory.core().v1().pods()
     informer = pods.informer()

@@ -70,7 +70,7 @@ def not_refused(calls: dict[str, Callable[[], Any]]) -> dict[str, str]:
                 wrong[name] = f"it does not say what to do: {error}"
         except BaseException as error:
             wrong[name] = repr(error)
-        if time.monotonic() - begin > 0.5:
+        if time.monotonic() - begin > 1.0:
             wrong[name] = "it takes its time"
     return wrong
 
@@ -167,7 +167,6 @@ def standalone_calls() -> dict[str, Callable[[], Any]]:
         "indexer.add_indexers": lambda: indexer.add_indexers({"new": lambda _: []}),
         "indexer.list": indexer.list,
         "indexer.delete": lambda: indexer.delete(obj),
-        "indexer.resync": indexer.resync,
         "store.get": lambda: store.get("a"),
         "store.list": store.list,
         "store.add": lambda: store.add("b", obj),
@@ -338,10 +337,11 @@ def test_the_parent_goes_on_when_children_leave(server: APIServer, make_factory:
     """A child that ends, or is killed, takes none of the connections with it."""
     follower = Follower(server, make_factory())
     watches = follower.counters().watches
-    children = [os.fork() for _ in range(1)]
-    if children == [0]:
-        os._exit(0)
-    os.waitpid(children[0], 0)
+    for end in (lambda: os._exit(0), lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        child = os.fork()
+        if child == 0:
+            end()
+        os.waitpid(child, 0)
     follower.check_goes_on()
     assert follower.counters().watches == watches
     assert_equal_to_server(server, follower.informer, follower.recorder)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubeinformer._core import InformerCore
+from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_state import LastError
@@ -83,6 +84,7 @@ class Controller:
             options: the rest.
         """
         self.name = name
+        self.guard = ForkGuard(f"the informer of {name}")
         self.core = InformerCore(
             str(resource),
             keep_managed_fields=options.keep_managed_fields,
@@ -148,6 +150,7 @@ class Controller:
 
     def last_sync_resource_version(self) -> str:
         """What was received last (client-go §123); with several sources, that of the first. "" = nothing yet (§160)."""
+        self.guard.check()
         return next(iter(self.reflectors.values())).last_sync_resource_version()
 
     def is_live(self) -> bool:
@@ -156,10 +159,12 @@ class Controller:
 
     def staleness(self) -> float:
         """Seconds for which the server has not been heard, of the source that waits longest; infinite before a list."""
+        self.guard.check()
         return max(reflector.staleness() for reflector in self.reflectors.values())
 
     def last_errors(self) -> dict[str, LastError]:
         """The failure that nothing has mended since, by source ("" = the whole cluster)."""
+        self.guard.check()
         errors = {source: reflector.last_error() for source, reflector in self.reflectors.items()}
         return {source: error for source, error in errors.items() if error is not None}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import InformerCore, KubeObject, Listener
+from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.registration import ADD, BATCH, DELETE, UPDATE, tombstone
 
 T = TypeVar("T")
@@ -61,12 +62,14 @@ class EventStream(Generic[T]):
         self._listener = listener
         self._convert = convert
         self._timeout = timeout
+        self._guard = ForkGuard("this stream of events")
         self._ready: deque[tuple[int, Any, Any]] = deque()
 
     def __iter__(self) -> EventStream[T]:
         return self
 
     def __next__(self) -> Event[T]:
+        self._guard.check()
         if not self._ready:
             batch = self._listener.pop_batch(BATCH, self._timeout)
             if not batch:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubeinformer._core import Change, Index, InformerCore, KubeObject
 from kubeinformer.cache import reports
+from kubeinformer.cache.fork_guard import ForkGuard
 
 IndexFunc = Callable[[Any], Iterable[str]]
 """Takes an object, gives the values under which an index lists it."""
@@ -25,6 +26,7 @@ class IndexFunctions:
         self._functions: dict[str, IndexFunc] = {}
         self._errors: dict[str, dict[str, Exception]] = {}
         self._lock = threading.Lock()
+        self._guard = ForkGuard("this informer")
 
     def add(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
         """Index what the store holds by these as well; when this returns, the indices answer (client-go §21).
@@ -35,6 +37,7 @@ class IndexFunctions:
             RuntimeError: another thread is adding indexers.
             ClosedError: the informer is stopped (§161).
         """
+        self._guard.check()
         declared: dict[str, Index | None] = {}
         functions: dict[str, IndexFunc] = {}
         for name, indexer in indexers.items():
@@ -77,6 +80,7 @@ class IndexFunctions:
 
     def errors(self) -> dict[str, dict[str, Exception]]:
         """Index -> key -> what the index function raised, for objects in the store."""
+        self._guard.check()
         with self._lock:
             return {name: dict(errors) for name, errors in self._errors.items() if errors}
 

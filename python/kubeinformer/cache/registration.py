@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from kubeinformer._core import InformerCore, KubeObject, Listener
 from kubeinformer.cache import reports
 from kubeinformer.cache.event_handler import ResourceEventHandler, handler_name
+from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class HandlerRegistration(Generic[T]):
         self._core = core
         self._convert = convert
         self._errors = 0
+        self._guard = ForkGuard("this registration")
         self.thread = threading.Thread(
             target=self._run, name=f"kubeinformer-handler-{informer_name}-{self.name}", daemon=True
         )
@@ -61,6 +63,7 @@ class HandlerRegistration(Generic[T]):
 
     def errors(self) -> int:
         """How many calls raised."""
+        self._guard.check()
         return self._errors
 
     def pending(self) -> int:

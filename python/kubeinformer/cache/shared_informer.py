@@ -148,6 +148,7 @@ class SharedIndexInformer(Generic[T]):
         """
         if not isinstance(registration, HandlerRegistration):
             raise TypeError(f"registration must be what add_event_handler returned, not {registration!r}")
+        self._controller.guard.check()
         with self._handlers.lock:
             if registration not in self._handlers.registrations:
                 return

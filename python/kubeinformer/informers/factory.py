@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kubeinformer._core import KubeObject, fork_count
+from kubeinformer._core import KubeObject
 from kubeinformer.cache.controller import Controller, ControllerOptions
+from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.waiting import wait_for_controllers
-from kubeinformer.errors import Error, ForkedError
+from kubeinformer.errors import Error
 from kubeinformer.informers.generated.groups import Groups
 from kubeinformer.informers.generic import GenericInformer, ResourceInformer, unchanged
 from kubeinformer.options import ListOptions
@@ -98,20 +99,13 @@ class SharedInformerFactory(Groups):
         self._namespaces = _checked_namespaces(namespaces)
         self._tweak_list_options = tweak_list_options
         self._options = options or ControllerOptions()
-        self._forks = fork_count()
+        self._guard = ForkGuard("this factory")
         self._lock = threading.Lock()
         self._informers: dict[tuple[Resource, _Scope], SharedIndexInformer[KubeObject]] = {}
         self._started: set[tuple[Resource, _Scope]] = set()
         self._watchers: dict[int, StopWatcher] = {}
         self._running = False
         self._shut_down = False
-
-    def _check_process(self) -> None:
-        if self._forks != fork_count():
-            raise ForkedError(
-                "this factory belongs to the parent process, whose threads do not run in a forked child; make a new "
-                "one in the child (gunicorn: post_fork; ASGI: lifespan; multiprocessing: in the target)"
-            )
 
     def _resource_informer(
         self,
@@ -146,6 +140,7 @@ class SharedInformerFactory(Groups):
         Raises:
             ValueError: an argument does not name a resource.
         """
+        self._guard.check()
         group, _, version = group_version.rpartition("/")
         if not version or not plural or "/" in group or "/" in plural:
             raise ValueError(f"not a group/version and a plural name: {group_version!r}, {plural!r}")
@@ -159,7 +154,7 @@ class SharedInformerFactory(Groups):
         label_selector: str | None,
         field_selector: str | None,
     ) -> SharedIndexInformer[KubeObject]:
-        self._check_process()
+        self._guard.check()
         own = _checked_namespaces(namespaces)
         default = self._namespaces if resource.namespaced else None
         scope = _Scope(own or default, label_selector, field_selector)
@@ -212,7 +207,7 @@ class SharedInformerFactory(Groups):
         Raises:
             ForkedError: the factory was made by the parent of this process.
         """
-        self._check_process()
+        self._guard.check()
         with self._lock:
             if self._shut_down:
                 return
@@ -246,7 +241,7 @@ class SharedInformerFactory(Groups):
             CacheSyncTimeoutError: the time is over, or the server refuses; it names informers and errors.
             ForkedError: the factory was made by the parent of this process.
         """
-        self._check_process()
+        self._guard.check()
         with self._lock:
             started = [informer for key, informer in self._informers.items() if key in self._started]
         controllers = {informer.name: informer.controller for informer in started}
@@ -264,7 +259,7 @@ class SharedInformerFactory(Groups):
         Raises:
             ForkedError: the factory was made by the parent of this process.
         """
-        self._check_process()
+        self._guard.check()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
             self._shut_down = True
@@ -294,7 +289,7 @@ class SharedInformerFactory(Groups):
         Raises:
             Error: it is not one of this factory's.
         """
-        self._check_process()
+        self._guard.check()
         with self._lock:
             keys = [key for key, own in self._informers.items() if own.controller is informer.controller]
             if not keys:
@@ -319,7 +314,7 @@ class SharedInformerFactory(Groups):
         Raises:
             CacheSyncTimeoutError: see `wait_for_cache_sync`.
         """
-        self._check_process()
+        self._guard.check()
         try:
             with self._lock:
                 self._running = True

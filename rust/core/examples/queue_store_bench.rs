@@ -127,7 +127,8 @@ fn time(rounds: &[Vec<Arc<Prepared>>], run: fn(&mut Side, &[Arc<Prepared>])) -> 
     for round in updates.iter().cycle().take(TIMED_ROUNDS) {
         let start = Instant::now();
         run(&mut side, round);
-        times.push(start.elapsed().as_secs_f64() * 1e9 / round.len() as f64);
+        let updates = u32::try_from(round.len()).expect("a round has fewer updates");
+        times.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(updates));
     }
     let expected = TIMED_ROUNDS * initial.len();
     assert_eq!(

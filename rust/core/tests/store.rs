@@ -35,7 +35,7 @@ fn a_long_write_loses_nothing_that_another_thread_wrote_meanwhile() {
                     let batch = batch(writer, round);
                     together.wait();
                     let applied = store.apply(&batch, store.generation(), None);
-                    assert_eq!(applied, Ok(()));
+                    assert!(applied.is_ok());
                 }
             });
         }

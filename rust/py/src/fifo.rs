@@ -154,11 +154,11 @@ impl Surroundings {
                 "called from the queue's own process function, which it would have to wait for",
             ));
         }
-        let begun = wait::wait(py, None, |slice| match begin(slice) {
+        let waited = wait::wait(py, None, |slice| match begin(slice) {
             Err(WaitError::TimedOut) => None,
-            begun => Some(begun),
+            ended => Some(ended),
         })?;
-        match begun {
+        match waited {
             Some(Ok(quiet)) => Ok(quiet),
             _ => Err(errors::closed("the queue")),
         }

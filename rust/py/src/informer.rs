@@ -80,15 +80,15 @@ impl InformerCore {
             |object: &&Arc<Object>| selector.is_none_or(|selector| selector.matches(object));
         self.scan(py, |view| match namespace {
             None => view.objects().filter(matches).cloned().collect(),
-            Some(namespace) => match view.by_index(NAMESPACE, namespace) {
-                Ok(objects) => objects.filter(matches).cloned().collect(),
-                Err(_) => {
-                    let objects = view
-                        .objects()
-                        .filter(|object| object.namespace() == namespace);
-                    objects.filter(matches).cloned().collect()
+            Some(namespace) => {
+                if let Ok(objects) = view.by_index(NAMESPACE, namespace) {
+                    return objects.filter(matches).cloned().collect();
                 }
-            },
+                let objects = view
+                    .objects()
+                    .filter(|object| object.namespace() == namespace);
+                objects.filter(matches).cloned().collect()
+            }
         })
     }
 }
@@ -183,9 +183,9 @@ impl InformerCore {
         })?;
         match processed {
             Some(Processed::Pending(pending)) => {
-                let change = Mutex::new(Some(pending));
+                let pending = Mutex::new(Some(pending));
                 Ok(Some(Change {
-                    change,
+                    pending,
                     origin: Arc::clone(&self.origin),
                     birth: self.birth,
                 }))
@@ -203,21 +203,21 @@ impl InformerCore {
     ) -> PyResult<bool> {
         self.birth.check()?;
         let pending = change
-            .change
+            .pending
             .try_lock()
             .and_then(|mut change| change.take())
             .ok_or_else(committed)?;
         let values = match external_values(pending.indexers(), values) {
             Ok(values) => values,
             Err(error) => {
-                *change.change.lock() = Some(pending);
+                *change.pending.lock() = Some(pending);
                 return Err(error);
             }
         };
         match py.detach(|| self.core.commit(pending, &values)) {
             Ok(_) => Ok(true),
             Err(pending) => {
-                *change.change.lock() = Some(pending);
+                *change.pending.lock() = Some(pending);
                 Ok(false)
             }
         }
@@ -525,7 +525,7 @@ fn external_values(indexers: &Indexers, values: &Bound<'_, PyDict>) -> PyResult<
 /// A batch whose index values the caller works out in Python.
 #[pyclass(frozen, module = "kubeinformer._core")]
 pub struct Change {
-    change: Mutex<Option<PendingChange>>,
+    pending: Mutex<Option<PendingChange>>,
     origin: Arc<Origin>,
     birth: Birth,
 }
@@ -533,7 +533,7 @@ pub struct Change {
 impl Change {
     fn with<R>(&self, read: impl FnOnce(&PendingChange) -> R) -> PyResult<R> {
         self.birth.check()?;
-        let change = self.change.try_lock().ok_or_else(committed)?;
+        let change = self.pending.try_lock().ok_or_else(committed)?;
         change.as_ref().map(read).ok_or_else(committed)
     }
 }

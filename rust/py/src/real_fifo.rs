@@ -43,11 +43,12 @@ impl RealFIFO {
         if let Some(conflict) = conflict {
             return Err(PyValueError::new_err(conflict));
         }
-        let mode = match atomic {
-            true => RealFifoMode::Atomic {
+        let mode = if atomic {
+            RealFifoMode::Atomic {
                 emit_bookmarks: emit_delta_type_bookmark,
-            },
-            false => RealFifoMode::NonAtomic,
+            }
+        } else {
+            RealFifoMode::NonAtomic
         };
         let around = Surroundings::new(py, key_function, known_objects, transformer)?;
         Ok(Self {
