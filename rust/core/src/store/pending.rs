@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use parking_lot::RwLockWriteGuard;
 
 use super::{Store, StoreError, PIECE};
@@ -133,9 +134,10 @@ impl<T: Keyed> Store<T> {
             "no indices are added after those that are taken back"
         );
         let retired = inner.indices.split_off(pending.range().start);
-        for slot in retired.iter().flat_map(Index::all_slots) {
-            let entries = &mut inner.slots[slot as usize].entries;
-            entries.retain(|entry| entry.index < pending.first);
+        let members = retired.iter().flat_map(Index::all_members);
+        let slots: HashSet<u32> = members.map(|member| member.slot).collect();
+        for slot in slots {
+            inner.forget_indices(slot, pending.first);
         }
         inner.generation += 1;
         inner.epoch += 1;
