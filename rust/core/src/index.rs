@@ -30,8 +30,8 @@ pub(crate) struct Member {
     pub entry: u32,
 }
 
-/// Most values of an index like a uid have one object: no allocation for those.
-type Members = SmallVec<[Member; 2]>;
+/// Most values of an index like an owner have few objects: no allocation for those.
+type Members = SmallVec<[Member; 3]>;
 
 #[derive(Clone)]
 struct Listed {
