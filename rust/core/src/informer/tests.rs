@@ -475,6 +475,12 @@ fn s125_s128_each_handler_has_its_own_resync() {
     assert_eq!(informer.resync(at(3)), 0);
     assert_eq!(informer.resync(at(5)), 2);
     assert_eq!(counts(), [1, 1, 0]);
+    let due = at(5) + informer.until_resync(at(5)).unwrap();
+    assert_eq!(
+        informer.resync(due.checked_sub(Duration::from_nanos(1)).unwrap()),
+        0
+    );
+    assert_eq!(informer.resync(due), 1);
     // A handler that joins late counts from then on.
     informer
         .add_listener(Backlog::GROW, Some(minutes(1)))

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Store, StoreError, LONG_WRITE};
+use crate::keyed::Keyed;
 use crate::queue::SourceId;
 use crate::testing::Pod;
 use crate::write_batch::{Key, WriteBatch};
@@ -318,4 +319,76 @@ fn try_read_does_not_wait() {
     let writing = store.inner.write();
     assert!(store.try_read().is_none());
     drop(writing);
+}
+
+/// All keys have one hash.
+struct Colliding(&'static str);
+
+impl Keyed for Colliding {
+    fn key(&self) -> &str {
+        self.0
+    }
+
+    fn key_hash(&self) -> u64 {
+        7
+    }
+}
+
+#[test]
+fn keys_of_one_hash_are_told_apart() {
+    let store = Store::new();
+    let write = |keys: &[&'static str]| {
+        let mut batch = WriteBatch::default();
+        for key in keys {
+            batch.put(Arc::new(Colliding(key)), SOURCE, |_, _| {});
+        }
+        store.apply(&batch, 0, None).unwrap();
+        let mut batch = WriteBatch::default();
+        batch.delete(Key::Of(Arc::new(Colliding(keys[0]))));
+        store.apply(&batch, 0, None).unwrap();
+    };
+    write(&["a", "b", "c"]);
+    write(&["d", "b"]);
+    write(&["e", "f"]);
+    let view = store.read();
+    let keys = ["a", "c", "f", "b"];
+    let slots = view.find_all(keys.iter().map(|key| (*key, 7)));
+    let found = slots.iter().map(|slot| slot.map(|slot| view.at(slot).1 .0));
+    assert!(found.eq([None, Some("c"), Some("f"), Some("b")]));
+}
+
+#[test]
+fn an_object_may_have_very_many_values() {
+    let store = store(&["many", "one"]);
+    let texts: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let pod = |key: &str, version: &str, numbers: &mut dyn Iterator<Item = usize>| {
+        let numbers = numbers.map(|number| (0, &*texts[number]));
+        let values: Vec<_> = [(1, key)].into_iter().chain(numbers).collect();
+        Pod::indexed(key, "", version, &values)
+    };
+    write(
+        &store,
+        &[
+            pod("a", "1", &mut (0..1000)),
+            pod("b", "1", &mut (0..1000).rev()),
+        ],
+    );
+    write(
+        &store,
+        &[pod("a", "2", &mut (0..1000).rev().chain(0..1000))],
+    );
+    assert_eq!(under(&store, "many", "999"), set(&["a", "b"]));
+    write(
+        &store,
+        &[
+            pod("a", "3", &mut (0..1000).step_by(3)),
+            pod("b", "2", &mut (0..10).cycle().take(50)),
+        ],
+    );
+    assert_eq!(under(&store, "many", "999"), set(&["a"]));
+    assert_eq!(under(&store, "many", "9"), set(&["a", "b"]));
+    assert_eq!(under(&store, "many", "10"), set(&[]));
+    assert_eq!(store.read().values_of("many", "b").unwrap().len(), 10);
+    delete(&store, "a");
+    assert_eq!(values(&store, "many").len(), 10);
 }
