@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benches import machine, ours, peers, summary
+from benches import machine, ours, peers, prepared, summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benches" / "results"
@@ -43,7 +43,7 @@ def run_store() -> list[dict[str, Any]]:
             check=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
         )
-        return summary.condense_store(json.loads(report.read_text()))
+        return [*summary.condense_store(json.loads(report.read_text())), *prepared.measure(CLIENT_CORE)]
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def _owner(obj: Pod) -> list[str]:
     return []
 
 
-_INDEXERS = {"namespace": _namespace, "node": _node, "owner": _owner}
+INDEXERS = {"namespace": _namespace, "node": _node, "owner": _owner}
 
 
 class PythonObjects:
@@ -44,7 +44,7 @@ class PythonObjects:
     collect_garbage = True
 
     def __init__(self) -> None:
-        self._store: IndexedStore[Pod] = IndexedStore(_INDEXERS)
+        self._store: IndexedStore[Pod] = IndexedStore(INDEXERS)
         self._queue: DeltaFIFO[Pod] = DeltaFIFO(self._store)
 
     def prepare(self, items: Sequence[Item]) -> Sequence[Any]:
@@ -109,7 +109,7 @@ class PythonPrepared:
     collect_garbage = True
 
     def __init__(self) -> None:
-        self._store: IndexedStore[Pod] = IndexedStore(_INDEXERS)
+        self._store: IndexedStore[Pod] = IndexedStore(INDEXERS)
         self._queue: DeltaFIFO[Prepared[Pod]] = DeltaFIFO(key_func=lambda prepared: prepared[0])
 
     def prepare(self, items: Sequence[Item]) -> Sequence[Any]:

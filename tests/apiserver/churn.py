@@ -1,7 +1,8 @@
 """Writers that change pods at random from several threads: what each of them tries is the same for the same seed.
 
-A second churn needs a seed of its own, or many of its writes change nothing and are no events. Each pod belongs to one thread, so no write conflicts with another. A server that is down, restarting or overloaded
-only makes writes fail; they are counted, and the writers go on.
+A second churn needs a seed of its own, or many of its writes change nothing and are no events. Each pod belongs to one
+thread, so no write conflicts with another. A server that is down, restarting or overloaded only makes writes fail; they
+are counted, and the writers go on.
 """
 
 from __future__ import annotations

@@ -15,9 +15,20 @@ import orjson
 from kubernetes.client import ApiClient
 
 from informer.informer_support import Recorder, cached, eventually
-from kubeinformer import DeletedFinalStateUnknown, KubeObject, Resource, SharedIndexInformer, index
+from kubeinformer import (
+    ControllerOptions,
+    DeletedFinalStateUnknown,
+    KubeObject,
+    Resource,
+    SharedIndexInformer,
+    SharedInformerFactory,
+    index,
+)
 
 from .rest import request
+
+_PATIENCE = 3.0
+"""Seconds after which a LIST is read again, in case somebody writes."""
 
 POD_INDEXERS: dict[str, Any] = {
     "node": "spec.nodeName",
@@ -52,29 +63,42 @@ _EXPECTED: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
 
 
 class Replay(Recorder):
-    """A handler that keeps every step with the object's uid, and the state that follows from the steps."""
+    """A handler that keeps every step with the object's uid, and the state that follows from the steps.
+
+    In ``faults`` is what no handler may ever see: a step that does not fit the one before it, or goes back in time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[tuple[str, str, str]] = []
+        self._versions: dict[str, int] = {}
 
     def on_add(self, obj: KubeObject, is_in_initial_list: bool) -> None:
-        self.steps.append(("add", obj.key, obj.uid))
+        self._step("add", obj)
         super().on_add(obj, is_in_initial_list)
 
     def on_update(self, old: KubeObject, new: KubeObject) -> None:
-        self.steps.append(("update", new.key, new.uid))
+        self._step("update", new)
         if old.uid != new.uid:
             self.faults.append(f"updated to another object: {new.key}")
         super().on_update(old, new)
 
     def on_delete(self, obj: KubeObject | DeletedFinalStateUnknown) -> None:
-        kind = "tombstone" if isinstance(obj, DeletedFinalStateUnknown) else "delete"
-        self.steps.append((kind, obj.key, obj.uid))
+        if isinstance(obj, DeletedFinalStateUnknown):
+            self.steps.append(("tombstone", obj.key, obj.uid))
+        else:
+            self._step("delete", obj)
         known = self.state.get(obj.key)
         if known is not None and orjson.loads(known)["metadata"]["uid"] != obj.uid:
             self.faults.append(f"deleted what it was not: {obj.key}")
         super().on_delete(obj)
+
+    def _step(self, kind: str, obj: KubeObject) -> None:
+        self.steps.append((kind, obj.key, obj.uid))
+        before, now = self._versions.get(obj.key, 0), int(obj.resource_version)
+        if now <= before:
+            self.faults.append(f"{kind} goes from version {before} to {now}: {obj.key}")
+        self._versions[obj.key] = now
 
     def of(self, key: str) -> list[tuple[str, str]]:
         """The steps of one object, without its key."""
@@ -120,13 +144,12 @@ def assert_equal_to_server(
     """Wait until the cache equals a fresh LIST, then compare every index and the replay; return the objects.
 
     To be called when nobody writes to the objects any more, or now and then only. Blocks for ``timeout`` seconds, and
-    once more for the replay.
+    for a while more for the replay.
     """
     deadline = time.monotonic() + timeout
     while True:
-        objects = list_objects(
-            api_client, informer.resource, namespaces=namespaces, label_selector=label_selector
-        )
+        objects = list_objects(api_client, informer.resource, namespaces=namespaces, label_selector=label_selector)
+        _wait_for_versions(informer, objects, min(deadline, time.monotonic() + _PATIENCE))
         found = cached(informer)
         if found == objects:
             break
@@ -143,6 +166,17 @@ def assert_equal_to_server(
     return objects
 
 
+def _wait_for_versions(
+    informer: SharedIndexInformer[KubeObject], objects: Mapping[str, dict[str, Any]], deadline: float
+) -> None:
+    """Wait until keys and versions are the same, which is cheaper to see than that the objects are."""
+    versions = {key: obj["metadata"]["resourceVersion"] for key, obj in objects.items()}
+    while {obj.key: obj.resource_version for obj in informer.indexer().iter()} != versions:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
+
+
 def assert_indices(informer: SharedIndexInformer[KubeObject], objects: Mapping[str, dict[str, Any]]) -> None:
     """Compare every index with one that is computed from the objects."""
     indexer = informer.indexer()
@@ -155,6 +189,28 @@ def assert_indices(informer: SharedIndexInformer[KubeObject], objects: Mapping[s
         found = {value: list(indexer.index_keys(name, value)) for value in indexer.list_index_func_values(name)}
         assert found == {value: sorted(keys) for value, keys in expected.items()}, name
     assert informer.index_errors() == {}
+
+
+def assert_same_bytes_by_every_way(
+    make_factory: Callable[..., SharedInformerFactory],
+    api_client: ApiClient,
+    resource: Resource,
+    namespaces: list[str],
+    expected: Mapping[str, bytes],
+    **options: Any,
+) -> None:
+    """New informers, one that streams its list and one that does not, hold the expected bytes by key."""
+    for use_watch_list in (True, False):
+        factory = make_factory(
+            api_client, namespaces=namespaces, options=ControllerOptions(use_watch_list=use_watch_list, **options)
+        )
+        informer = factory.for_resource(resource.api_version, resource.plural).informer()
+        factory.start()
+        factory.wait_for_cache_sync(timeout=60)
+        for reflector in informer.controller.reflectors.values():
+            counters = reflector.counters()
+            assert (counters.watch_lists, counters.lists) == ((1, 0) if use_watch_list else (0, 1))
+        assert {obj.key: obj.raw for obj in informer.indexer().iter()} == expected
 
 
 def _difference(found: dict[str, Any], expected: dict[str, Any]) -> str:

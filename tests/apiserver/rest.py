@@ -18,8 +18,8 @@ REQUEST_TIMEOUT = 60.0
 def request(api_client: ApiClient, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
     """Send one request and return the decoded JSON answer; blocks until the server has answered.
 
-    The body of a PATCH is a JSON merge patch. Raises ApiException (``status``, ``body``) when the answer is not 2xx, and
-    urllib3's errors when there is none.
+    The body of a PATCH is a JSON merge patch. Raises ApiException (``status``, ``body``) when the answer is not 2xx,
+    and urllib3's errors when there is none.
     """
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
     _, url, headers, *_ = api_client.param_serialize(

@@ -8,9 +8,11 @@ from .workload import pod
 
 _LABELS = {"app": "sample"}
 _SELECTOR = {"matchLabels": _LABELS}
-_POD_TEMPLATE = {"metadata": {"labels": _LABELS}, "spec": {"containers": [{"name": "main", "image": "example.com/main"}]}}
-_JOB_TEMPLATE = {"spec": {**_POD_TEMPLATE["spec"], "restartPolicy": "Never"}}
+_POD_SPEC: dict[str, Any] = {"containers": [{"name": "main", "image": "example.com/main"}]}
+_POD_TEMPLATE = {"metadata": {"labels": _LABELS}, "spec": _POD_SPEC}
+_JOB_TEMPLATE = {"spec": {**_POD_SPEC, "restartPolicy": "Never"}}
 _TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "sample"}
+_BACKEND = {"resource": {"apiGroup": "apps", "kind": "Deployment", "name": "sample"}}
 
 
 def samples(namespace: str) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def samples(namespace: str) -> list[dict[str, Any]]:
         ),
         sample("coordination.k8s.io/v1", "Lease", spec={"holderIdentity": "sample", "renewTime": None}),
         sample("discovery.k8s.io/v1", "EndpointSlice", addressType="IPv4", endpoints=[{"addresses": ["10.1.2.3"]}]),
-        sample("networking.k8s.io/v1", "Ingress", spec={"defaultBackend": {"resource": {"apiGroup": "apps", "kind": "Deployment", "name": "sample"}}}),
+        sample("networking.k8s.io/v1", "Ingress", spec={"defaultBackend": _BACKEND}),
         sample("networking.k8s.io/v1", "IngressClass", spec={"controller": "example.com/ingress"}),
         sample("networking.k8s.io/v1", "NetworkPolicy", spec={"podSelector": {}}),
         sample("node.k8s.io/v1", "RuntimeClass", handler="sample"),

@@ -14,7 +14,7 @@ from informer.informer_support import eventually
 from kubeinformer import APIStatusError, CacheSyncTimeoutError, SharedInformerFactory
 
 from .crd import DEFINITIONS, create_crd, delete_crd
-from .informer_oracle import Replay, assert_equal_to_server
+from .informer_oracle import Replay, assert_equal_to_server, assert_same_bytes_by_every_way
 from .rest import request
 
 
@@ -67,6 +67,8 @@ def test_objects_follow_their_definition(
     assert sorted(objects) == sorted(f"{namespace}/w-{number}" for number in range(5, 20))
     assert objects[f"{namespace}/w-9"]["spec"] == {"size": 109, "": "ü"}
     assert replay.of(f"{namespace}/w-0") == [(kind, uids[0]) for kind in ("add", "update", "update", "delete")]
+    by_watch = {obj.key: obj.raw for obj in informer.indexer().list()}
+    assert_same_bytes_by_every_way(make_factory, api_client, informer.resource, [namespace], by_watch)
     assert [obj.name for obj in widgets.lister().by_namespace(namespace).list("size=19")] == ["w-19"]
 
     delete_crd(api_client, name)
@@ -75,7 +77,7 @@ def test_objects_follow_their_definition(
     assert replay.tombstones == 0
     assert replay.state == {}
     eventually(lambda: not definition_exists(api_client, name), "the definition is gone")
-    eventually(lambda: informer.last_error(), "and the server refuses again")
+    eventually(informer.last_error, "and the server refuses again")
     assert informer.has_synced()
 
     create_crd(api_client, group, "widgets", "Widget")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from kubernetes.client import ApiClient
 
-from informer.informer_support import eventually
+from informer.informer_support import cached, eventually
 from kubeinformer import ControllerOptions, KubeObject, SharedIndexInformer, SharedInformerFactory
 
 from .churn import Churn
@@ -88,14 +88,14 @@ def test_what_happened_in_a_gap_of_expired_history_is_told_as_it_is(
     expected: list[tuple[str, str, str]] = []
     for i, its_pod in enumerate(pods):
         key = f"{its_pod['metadata']['namespace']}/{names[i]}"
-        cached = informer.indexer().get_by_key(key)
+        known = informer.indexer().get_by_key(key)
         if i >= PODS:
             expected.append(("add", key, create(i)))
             continue
-        assert cached is not None
+        assert known is not None
         if i < 30:
             delete(i)
-            expected.append(("tombstone", key, cached.uid))
+            expected.append(("tombstone", key, known.uid))
         if 10 <= i < 30:
             uid = create(i)
             if i >= 20:
@@ -105,7 +105,7 @@ def test_what_happened_in_a_gap_of_expired_history_is_told_as_it_is(
         if 30 <= i < 40:
             change(i, {"app": "moved"})
             change(i, {"tier": "moved"})
-            expected.append(("update", key, cached.uid))
+            expected.append(("update", key, known.uid))
     fresh_cluster.expire_history()
     assert replay.steps == first_steps
     eventually(lambda: not informer.is_live(), "it does not pass for live for long")
@@ -195,7 +195,7 @@ def test_a_silent_etcd_stops_writes_but_no_informer(
     # A watch-list would wait for etcd; a LIST is answered from memory.
     late, late_replay = start(make_factory(writer, options=IMPATIENT))
     assert late.wait_for_cache_sync(timeout=TIMEOUT)
-    assert {obj.key: obj.raw for obj in late.indexer().list()} == {obj.key: obj.raw for obj in informer.indexer().list()}
+    assert cached(late) == cached(informer)
     late_counters = late.controller.reflectors[""].counters()
     assert (late_counters.watch_lists, late_counters.lists) == (1, 1)
     fresh_cluster.etcd.resume()

@@ -100,9 +100,9 @@ def test_every_built_in_resource_that_is_served_syncs_and_is_equal(
             informer = generic[resource].informer()
             assert informer.resource is resource
             assert_equal_to_server(api_client, informer)
-            for obj in informer.indexer().iter():
-                assert (obj.api_version, obj.kind) == (resource.api_version, resource.kind)
-                assert bool(obj.namespace) == resource.namespaced
+            for cached in informer.indexer().iter():
+                assert (cached.api_version, cached.kind) == (resource.api_version, resource.kind)
+                assert bool(cached.namespace) == resource.namespaced
         for path in created:
             request(api_client, "PATCH", path, {"metadata": {"labels": {"touched": namespace}}})
         for resource in created.values():

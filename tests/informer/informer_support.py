@@ -89,7 +89,7 @@ def assert_equal_to_server(
         found = {value: list(indexer.index_keys(name, value)) for value in indexer.list_index_func_values(name)}
         assert found == {value: sorted(keys) for value, keys in expected[name].items()}
     if recorder is not None:
-        same = eventually(lambda: {k: orjson.loads(raw) for k, raw in recorder.state.items()} == objects, "replay")
+        same = eventually(lambda: {k: orjson.loads(raw) for k, raw in [*recorder.state.items()]} == objects, "replay")
         assert same
         assert recorder.faults == []
 

@@ -88,12 +88,13 @@ class SharedInformerFactory(Groups):
             raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
         if tweak_list_options is not None and not callable(tweak_list_options):
             raise TypeError("tweak_list_options must be callable")
+        self._own_transport: HTTPTransport | None = None
         if transport is None:
             if api_client is None:
                 from kubernetes.client import ApiClient
 
                 api_client = ApiClient()
-            transport = HTTPTransport(api_client, user_agent=user_agent)
+            transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
         self._transport = transport
         self._resync_period = resync_period
         self._namespaces = _checked_namespaces(namespaces)
@@ -248,7 +249,7 @@ class SharedInformerFactory(Groups):
         return wait_for_controllers(controllers, stop, timeout, fail_fast=fail_fast)
 
     def shutdown(self, timeout: float | None = None) -> list[str]:
-        """Stop every informer and wait for all threads to end (client-go §174). Again and again, if one likes.
+        """Stop every informer, wait for all threads to end, close connections (client-go §174). Any number of times.
 
         Args:
             timeout: seconds to wait at most; None = until the last handler has returned.
@@ -274,6 +275,8 @@ class SharedInformerFactory(Groups):
         for watcher in watchers:
             if watcher.thread is not threading.current_thread():
                 watcher.thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        if self._own_transport is not None:
+            self._own_transport.close()
         return busy
 
     def release(self, informer: SharedIndexInformer[Any], timeout: float | None = None) -> list[str]:

@@ -155,5 +155,7 @@ fn main() {
             )
         })
         .collect();
-    println!("{{\"single\": {single:?}, \"batched\": {batched:?}, \"nodes\": {nodes:?}}}");
+    println!(
+        "{{\"rounds\": {TIMED_ROUNDS}, \"single\": {single:?}, \"batched\": {batched:?}, \"nodes\": {nodes:?}}}"
+    );
 }

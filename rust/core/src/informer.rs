@@ -20,7 +20,7 @@ mod thread_tests;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};
 use crate::store::Store;

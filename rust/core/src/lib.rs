@@ -19,6 +19,7 @@ pub mod scan;
 pub mod selector;
 pub mod source;
 pub mod store;
+pub mod sync;
 pub mod versioned;
 pub mod write_batch;
 

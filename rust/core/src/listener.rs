@@ -12,7 +12,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::keyed::Keyed;
 use crate::notification::Notification;
@@ -74,6 +74,8 @@ struct State<T> {
     delivered: u64,
     /// Initial notifications handed out but not acknowledged.
     initial_out: usize,
+    /// Threads that wait for a notification: to wake nobody costs a system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -91,6 +93,7 @@ impl<T: Keyed> Listener<T> {
             ring: Ring::new(backlog),
             delivered: 0,
             initial_out: 0,
+            waiting: 0,
             closed: false,
         };
         Self {
@@ -111,8 +114,11 @@ impl<T: Keyed> Listener<T> {
         for notification in notifications {
             state.ring.push(notification, &mut discarded);
         }
+        let wake = state.waiting > 0 && state.ring.len() > 0;
         drop(state);
-        self.ready.notify_one();
+        if wake {
+            self.ready.notify_one();
+        }
         drop(discarded);
     }
 
@@ -156,16 +162,18 @@ impl<T: Keyed> Listener<T> {
     fn wait(&self, state: &mut MutexGuard<'_, State<T>>, timeout: Option<Duration>) -> bool {
         // A deadline past the end of the clock is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        while state.ring.len() == 0 && !state.closed {
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|it| Instant::now() >= it);
+        state.waiting += 1;
+        while state.ring.len() == 0 && !state.closed && !is_past(deadline) {
             match deadline {
                 None => self.ready.wait(state),
-                Some(deadline) if Instant::now() >= deadline => return false,
                 Some(deadline) => {
                     self.ready.wait_until(state, deadline);
                 }
             }
         }
-        true
+        state.waiting -= 1;
+        state.ring.len() > 0 || state.closed
     }
 
     /// Whether every initial notification that came was handed out and acknowledged, or merged away with the deletion

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use crate::sync::RwLock;
 
 use crate::index_func::{IndexFunc, IndexPlan};
 use crate::informer::{Change, Informer, InformerOptions, BATCH_SIZE};

@@ -24,7 +24,7 @@ mod thread_tests;
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use crate::sync::RwLock;
 
 use crate::keyed::Keyed;
 use crate::write_batch::WriteBatch;

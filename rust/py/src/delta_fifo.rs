@@ -4,6 +4,7 @@ use kubeinformer_core::queue::{DeltaFifo, DeltaFifoOptions, WaitError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::detached::detached;
 use crate::fifo::{deltas, events, Surroundings, SOURCE};
 use crate::item::Item;
 use crate::wait;
@@ -36,14 +37,14 @@ impl DeltaFIFO {
     fn add(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let item = self.around.object(obj)?;
-        obj.py().detach(|| self.core.add(SOURCE, item));
+        detached(obj.py(), || self.core.add(SOURCE, item));
         Ok(())
     }
 
     fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let item = self.around.object(obj)?;
-        obj.py().detach(|| self.core.update(SOURCE, item));
+        detached(obj.py(), || self.core.update(SOURCE, item));
         Ok(())
     }
 
@@ -52,7 +53,7 @@ impl DeltaFIFO {
         let py = obj.py();
         let queued = {
             let deleted = self.around.deleted(obj)?;
-            py.detach(|| self.core.delete(SOURCE, deleted))
+            detached(py, || self.core.delete(SOURCE, deleted))
         };
         if queued || !self.around.has_known_objects() {
             return Ok(());
@@ -60,14 +61,14 @@ impl DeltaFIFO {
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
         let known = self.around.knows(py, &self.around.key(obj)?);
         let deleted = self.around.deleted(obj)?;
-        py.detach(|| quiet.delete(SOURCE, deleted, known));
+        detached(py, || quiet.delete(SOURCE, deleted, known));
         Ok(())
     }
 
     fn add_many(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
         self.around.birth.check()?;
         let changes = events(&self.around, &changes)?;
-        py.detach(|| self.core.add_many(changes));
+        detached(py, || self.core.add_many(changes));
         Ok(())
     }
 
@@ -82,14 +83,14 @@ impl DeltaFIFO {
         let list = self.around.objects(&list)?;
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
         let known = self.around.known(py)?;
-        py.detach(|| quiet.replace(SOURCE, list, known));
+        detached(py, || quiet.replace(SOURCE, list, known));
         Ok(())
     }
 
     fn resync(&self, py: Python<'_>) -> PyResult<()> {
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
         let known = self.around.known(py)?;
-        py.detach(|| quiet.resync(SOURCE, known));
+        detached(py, || quiet.resync(SOURCE, known));
         Ok(())
     }
 
@@ -145,18 +146,18 @@ impl DeltaFIFO {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.around.birth.check()?;
-        py.detach(|| self.core.close());
+        detached(py, || self.core.close());
         Ok(())
     }
 
     fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
         self.around.birth.check()?;
-        Ok(py.detach(|| self.core.is_closed()))
+        Ok(detached(py, || self.core.is_closed()))
     }
 
     fn has_synced(&self, py: Python<'_>) -> PyResult<bool> {
         self.around.birth.check()?;
-        Ok(py.detach(|| self.core.has_synced()))
+        Ok(detached(py, || self.core.has_synced()))
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -172,6 +173,6 @@ impl DeltaFIFO {
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         self.around.birth.check()?;
-        Ok(py.detach(|| self.core.len()))
+        Ok(detached(py, || self.core.len()))
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
 use kubeinformer_core::queue::{Delta, DeltaObject, DeltaType, Known, SourceId, WaitError};
-use parking_lot::Mutex;
+use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyTuple, PyType};
 
+use crate::detached::detached;
 use crate::errors;
 use crate::fork::Birth;
 use crate::item::{Item, KeyFunction};
@@ -197,7 +198,7 @@ impl Surroundings {
         *self.consumer.lock() = me;
         let result = process(popped);
         *self.consumer.lock() = None;
-        py.detach(processed);
+        detached(py, processed);
         result
     }
 }

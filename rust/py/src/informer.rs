@@ -13,7 +13,7 @@ use kubeinformer_core::object_informer::{
 use kubeinformer_core::queue::WaitError;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::store::StoreError;
-use parking_lot::Mutex;
+use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kubeinformer_core::keyed::Keyed;
-use parking_lot::Mutex;
+use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kubeinformer_core::error::ScanError;
 use kubeinformer_core::object::Object;
 use kubeinformer_core::path::{Path, PathSet};
-use parking_lot::Mutex;
+use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;

@@ -4,6 +4,7 @@ use kubeinformer_core::queue::{RealFifo, RealFifoMode, WaitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::detached::detached;
 use crate::fifo::{delta, deltas, events, Surroundings, SOURCE};
 use crate::item::Item;
 use crate::wait;
@@ -61,28 +62,28 @@ impl RealFIFO {
     fn add(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let item = self.around.object(obj)?;
-        obj.py().detach(|| self.core.add(SOURCE, item));
+        detached(obj.py(), || self.core.add(SOURCE, item));
         Ok(())
     }
 
     fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let item = self.around.object(obj)?;
-        obj.py().detach(|| self.core.update(SOURCE, item));
+        detached(obj.py(), || self.core.update(SOURCE, item));
         Ok(())
     }
 
     fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let deleted = self.around.deleted(obj)?;
-        obj.py().detach(|| self.core.delete(SOURCE, deleted));
+        detached(obj.py(), || self.core.delete(SOURCE, deleted));
         Ok(())
     }
 
     fn add_many(&self, py: Python<'_>, changes: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
         self.around.birth.check()?;
         let changes = events(&self.around, &changes)?;
-        py.detach(|| self.core.add_many(changes));
+        detached(py, || self.core.add_many(changes));
         Ok(())
     }
 
@@ -96,30 +97,32 @@ impl RealFIFO {
         self.around.birth.check()?;
         let list = self.around.objects(&list)?;
         if self.atomic {
-            py.detach(|| self.core.replace(SOURCE, resource_version.to_owned(), list));
+            detached(py, || {
+                self.core.replace(SOURCE, resource_version.to_owned(), list);
+            });
             return Ok(());
         }
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
         let known = self.around.known(py)?;
-        py.detach(|| quiet.replace(SOURCE, list, known));
+        detached(py, || quiet.replace(SOURCE, list, known));
         Ok(())
     }
 
     fn resync(&self, py: Python<'_>) -> PyResult<()> {
         self.around.birth.check()?;
         if self.atomic {
-            py.detach(|| self.core.resync(SOURCE));
+            detached(py, || self.core.resync(SOURCE));
             return Ok(());
         }
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
         let known = self.around.known(py)?;
-        py.detach(|| quiet.resync(SOURCE, known));
+        detached(py, || quiet.resync(SOURCE, known));
         Ok(())
     }
 
     fn bookmark(&self, py: Python<'_>, resource_version: &str) -> PyResult<()> {
         self.around.birth.check()?;
-        py.detach(|| self.core.bookmark(SOURCE, resource_version));
+        detached(py, || self.core.bookmark(SOURCE, resource_version));
         Ok(())
     }
 
@@ -170,13 +173,13 @@ impl RealFIFO {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.around.birth.check()?;
-        py.detach(|| self.core.close());
+        detached(py, || self.core.close());
         Ok(())
     }
 
     fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
         self.around.birth.check()?;
-        Ok(py.detach(|| self.core.is_closed()))
+        Ok(detached(py, || self.core.is_closed()))
     }
 
     fn has_synced(&self) -> PyResult<bool> {
@@ -197,6 +200,6 @@ impl RealFIFO {
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         self.around.birth.check()?;
-        Ok(py.detach(|| self.core.len()))
+        Ok(detached(py, || self.core.len()))
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kubeinformer_core::source::{self as core, ReadError};
-use parking_lot::Mutex;
+use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

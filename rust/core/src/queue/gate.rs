@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use super::delta::SourceId;
 use super::synced::InitialLists;
@@ -109,9 +109,7 @@ impl Timer {
                 .and_then(|timeout| Instant::now().checked_add(timeout));
         }
         match self.deadline {
-            Some(deadline) if condvar.wait_until(state, deadline).timed_out() => {
-                Err(WaitError::TimedOut)
-            }
+            Some(deadline) if condvar.wait_until(state, deadline) => Err(WaitError::TimedOut),
             Some(_) => Ok(()),
             None => {
                 condvar.wait(state);

@@ -4,14 +4,18 @@
 //! the slots that were not written since lack them, and those still hold the object that they held at the beginning.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use hashbrown::HashSet;
-use parking_lot::RwLockWriteGuard;
 
 use super::{Store, StoreError, PIECE};
 use crate::index::Index;
 use crate::keyed::Keyed;
 use crate::write_batch::{Op, Value, WriteBatch};
+
+/// Between two pieces of `finish_add_indices`: long enough for a reader that waits to wake up.
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// Indices that are being filled: from [`Store::begin_add_indices`] to [`Store::finish_add_indices`] or
 /// [`Store::abort_add_indices`], one of which must be called.
@@ -110,8 +114,9 @@ impl<T: Keyed> Store<T> {
                     }
                 }
             }
-            // The waiting readers come before the next piece.
-            RwLockWriteGuard::unlock_fair(inner);
+            drop(inner);
+            // The lock is not fair: without a pause the waiting readers would not get it before the last piece.
+            thread::sleep(PAUSE);
         }
         let mut inner = self.inner.write();
         for index in &mut inner.indices[pending.range()] {

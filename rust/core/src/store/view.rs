@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLockReadGuard;
+use crate::sync::RwLockReadGuard;
 
 use super::inner::{Inner, KeyEntry, Slot};
 use super::StoreError;

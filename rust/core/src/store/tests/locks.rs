@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
-
 use super::SOURCE;
 use crate::keyed::Keyed;
 use crate::store::{Store, StoreError, LONG_WRITE};
+use crate::sync::Mutex;
 use crate::write_batch::{Key, WriteBatch};
 
 /// Counts how often one was freed, and whether its store was locked for a write then.
