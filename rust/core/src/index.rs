@@ -1,8 +1,8 @@
 //! One secondary index of the store: value -> slots.
 //!
-//! A slot is listed under a value iff the slot holds an [`Entry`] with that value and the slot's position in its list;
-//! a value exists iff at least one slot is listed under it (client-go §12). The store keeps the entries, because only
-//! it can reach a slot from a position.
+//! A slot is listed under a value iff the slot holds an [`Entry`] with that value, and each of the two knows the place
+//! of the other: so an object leaves a value without a search, however many values it has or objects the value has. A
+//! value exists iff at least one slot is listed under it (client-go §12).
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::hashing::hash;
 use crate::write_batch::Value;
 
-/// Where a slot stands in an index: kept in the slot, so that leaving a value needs neither a hash nor a search.
+/// Where a slot is listed: kept in the slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     /// Number of the index.
@@ -21,18 +21,27 @@ pub(crate) struct Entry {
     pub position: u32,
 }
 
-/// Most values of an index like a uid have one slot: no allocation for those.
-type Slots = SmallVec<[u32; 4]>;
+/// Who is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Number of the slot.
+    pub slot: u32,
+    /// Place of the entry in the slot.
+    pub entry: u32,
+}
+
+/// Most values of an index like an owner have few objects: no allocation for those.
+type Members = SmallVec<[Member; 3]>;
 
 #[derive(Clone)]
 struct Listed {
     text: Box<str>,
     hash: u64,
-    slots: Slots,
+    members: Members,
 }
 
 /// A list longer than this gives memory back when three quarters of it are gone.
-const KEPT_SLOTS: usize = 64;
+const KEPT_PLACES: usize = 64;
 
 #[derive(Clone)]
 pub(crate) struct Index {
@@ -79,7 +88,8 @@ impl Index {
         *listed.text == *value.text
     }
 
-    fn find(&self, value: Value<'_>) -> Option<u32> {
+    /// The number of a value.
+    pub fn find(&self, value: Value<'_>) -> Option<u32> {
         self.find_hashed(value, hash(value.text))
     }
 
@@ -89,8 +99,8 @@ impl Index {
             .copied()
     }
 
-    /// Lists `slot`, which is not yet, under `value`; the caller keeps the entry.
-    pub fn insert(&mut self, value: Value<'_>, slot: u32) -> Entry {
+    /// Lists a slot, which is not yet, under `value`; the caller keeps the entry.
+    pub fn insert(&mut self, value: Value<'_>, member: Member) -> Entry {
         let hash = hash(value.text);
         let found = self.find_hashed(value, hash);
         let number = found.unwrap_or_else(|| self.add_value(value, hash));
@@ -98,11 +108,11 @@ impl Index {
         let listed = self.values[number as usize]
             .as_mut()
             .expect("found or just added");
-        listed.slots.push(slot);
+        listed.members.push(member);
         Entry {
             index: value.index,
             value: number,
-            position: (listed.slots.len() - 1) as u32,
+            position: (listed.members.len() - 1) as u32,
         }
     }
 
@@ -110,7 +120,7 @@ impl Index {
         let listed = Some(Listed {
             text: value.text.into(),
             hash,
-            slots: Slots::new(),
+            members: Members::new(),
         });
         self.text_bytes += value.text.len();
         let number = if let Some(number) = self.free.pop() {
@@ -129,25 +139,33 @@ impl Index {
         number
     }
 
-    /// Takes the entry's slot out of its list. Returns the slot that moved to the entry's position, if one did.
-    pub fn remove(&mut self, entry: Entry) -> Option<u32> {
+    /// Notes the place of an entry in its slot.
+    pub fn set_place(&mut self, entry: Entry, place: usize) {
+        let listed = self.values[entry.value as usize]
+            .as_mut()
+            .expect("an entry names a value that exists");
+        listed.members[entry.position as usize].entry = place as u32;
+    }
+
+    /// Takes the entry's slot out of its list. Returns the one that moved to the entry's position, if one did.
+    pub fn remove(&mut self, entry: Entry) -> Option<Member> {
         let listed = self.values[entry.value as usize]
             .as_mut()
             .expect("an entry names a value that exists");
         let position = entry.position as usize;
-        listed.slots.swap_remove(position);
+        listed.members.swap_remove(position);
         self.entries -= 1;
-        if listed.slots.is_empty() {
+        if listed.members.is_empty() {
             self.remove_value(entry.value);
             return None;
         }
-        let (len, capacity) = (listed.slots.len(), listed.slots.capacity());
-        let moved = listed.slots.get(position).copied();
-        if capacity > KEPT_SLOTS && len * 4 < capacity {
+        let (len, capacity) = (listed.members.len(), listed.members.capacity());
+        let moved = listed.members.get(position).copied();
+        if capacity > KEPT_PLACES && len * 4 < capacity {
             // `SmallVec` shrinks to its length only: leave room, or the next slot reallocates.
-            let mut slots = Slots::with_capacity(len * 2);
-            slots.extend_from_slice(&listed.slots);
-            listed.slots = slots;
+            let mut members = Members::with_capacity(len * 2);
+            members.extend_from_slice(&listed.members);
+            listed.members = members;
         }
         moved
     }
@@ -165,15 +183,15 @@ impl Index {
     }
 
     /// The slots listed under a value; none under an unknown one (client-go §19).
-    pub fn slots(&self, text: &str) -> &[u32] {
+    pub fn members(&self, text: &str) -> &[Member] {
         self.find(Value { index: 0, text })
-            .map_or(&[], |number| &self.listed(number).slots)
+            .map_or(&[], |number| &self.listed(number).members)
     }
 
-    /// Each slot, as often as it is listed.
-    pub fn all_slots(&self) -> impl Iterator<Item = u32> + '_ {
+    /// The members of all values: each slot, as often as it is listed.
+    pub fn all_members(&self) -> impl Iterator<Item = Member> + '_ {
         let values = self.values.iter().flatten();
-        values.flat_map(|listed| listed.slots.iter().copied())
+        values.flat_map(|listed| listed.members.iter().copied())
     }
 
     pub fn texts(&self) -> impl Iterator<Item = &str> {
@@ -183,7 +201,7 @@ impl Index {
     /// Bytes on the heap: an estimate that costs no walk over the values.
     pub fn heap_size(&self) -> usize {
         self.text_bytes
-            + self.entries * size_of::<u32>()
+            + self.entries * size_of::<Member>()
             + self.values.capacity() * size_of::<Option<Listed>>()
             + self.numbers.capacity() * (size_of::<u32>() + 1)
     }

@@ -4,6 +4,8 @@
 //! so that a slow handler costs memory for the objects it has to learn of, not for every event (client-go §138, §139).
 //! A listener has synced iff every notification of the initial list was handed out and acknowledged (§149).
 
+#[cfg(test)]
+mod model_tests;
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -72,6 +74,8 @@ struct State<T> {
     delivered: u64,
     /// Initial notifications handed out but not acknowledged.
     initial_out: usize,
+    /// Threads that wait for a notification: to wake nobody costs a system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -89,6 +93,7 @@ impl<T: Keyed> Listener<T> {
             ring: Ring::new(backlog),
             delivered: 0,
             initial_out: 0,
+            waiting: 0,
             closed: false,
         };
         Self {
@@ -109,8 +114,11 @@ impl<T: Keyed> Listener<T> {
         for notification in notifications {
             state.ring.push(notification, &mut discarded);
         }
+        let wake = state.waiting > 0 && state.ring.len() > 0;
         drop(state);
-        self.ready.notify_one();
+        if wake {
+            self.ready.notify_one();
+        }
         drop(discarded);
     }
 
@@ -154,16 +162,18 @@ impl<T: Keyed> Listener<T> {
     fn wait(&self, state: &mut MutexGuard<'_, State<T>>, timeout: Option<Duration>) -> bool {
         // A deadline past the end of the clock is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        while state.ring.len() == 0 && !state.closed {
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|it| Instant::now() >= it);
+        state.waiting += 1;
+        while state.ring.len() == 0 && !state.closed && !is_past(deadline) {
             match deadline {
                 None => self.ready.wait(state),
-                Some(deadline) if Instant::now() >= deadline => return false,
                 Some(deadline) => {
                     self.ready.wait_until(state, deadline);
                 }
             }
         }
-        true
+        state.waiting -= 1;
+        state.ring.len() > 0 || state.closed
     }
 
     /// Whether every initial notification that came was handed out and acknowledged, or merged away with the deletion

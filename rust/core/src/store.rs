@@ -8,7 +8,7 @@
 //! A write does work in proportion to what it changes, never to what is stored. Index values and hashes are worked out
 //! before the lock, replaced objects are freed after it. A batch too long even for that is written into a copy, which
 //! then takes the place of the original. So no reader waits for more than a few milliseconds, unless another reader
-//! holds its view for longer.
+//! holds its view for longer, or a table of hundreds of thousands of objects doubles.
 
 mod inner;
 mod pending;

@@ -7,6 +7,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::hashing::hash;
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
@@ -61,7 +63,7 @@ pub(crate) struct Put<T> {
 }
 
 /// One value of one index.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Value<'a> {
     /// Number of the index.
     pub index: u16,
@@ -73,6 +75,15 @@ struct Span {
     index: u16,
     start: u32,
     end: u32,
+}
+
+impl Span {
+    fn value(self, text: &str) -> Value<'_> {
+        Value {
+            index: self.index,
+            text: &text[self.start as usize..self.end as usize],
+        }
+    }
 }
 
 /// The index values of one object, distinct.
@@ -88,10 +99,7 @@ impl<'a> Values<'a> {
     }
 
     pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
-        self.spans.iter().map(move |span| Value {
-            index: span.index,
-            text: &self.text[span.start as usize..span.end as usize],
-        })
+        self.spans.iter().map(move |span| span.value(self.text))
     }
 }
 
@@ -114,6 +122,9 @@ impl<T> Default for WriteBatch<T> {
         }
     }
 }
+
+/// A value is compared with so many before it one by one, with those after them by hash.
+const MANY: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Room for so many values an object, and bytes a value, is made at once.
 const USUAL_VALUES: usize = 3;
@@ -168,6 +179,9 @@ impl<T: Keyed> WriteBatch<T> {
         values(&object, &mut |index, text| {
             self.push_value(first, Value { index, text });
         });
+        if self.spans.len() - first > MANY {
+            self.drop_repeated(first);
+        }
         let spans = first as u32..self.spans.len() as u32;
         self.ops.push(Op::Put(Put {
             object,
@@ -179,10 +193,8 @@ impl<T: Keyed> WriteBatch<T> {
 
     fn push_value(&mut self, first: usize, value: Value<'_>) {
         let text = &self.text;
-        let known = self.spans[first..].iter().any(|span| {
-            span.index == value.index && text[span.start as usize..span.end as usize] == *value.text
-        });
-        if known {
+        let mut first_ones = self.spans[first..].iter().take(MANY);
+        if first_ones.any(|span| span.value(text) == value) {
             return;
         }
         let start = self.text.len() as u32;
@@ -194,6 +206,15 @@ impl<T: Keyed> WriteBatch<T> {
             end,
         });
         self.index_bound = self.index_bound.max(usize::from(value.index) + 1);
+    }
+
+    /// Leaves each value of the spans from `first` on once.
+    fn drop_repeated(&mut self, first: usize) {
+        let text = &self.text;
+        let mut known = HashSet::with_capacity(self.spans.len() - first);
+        let mut spans = self.spans.split_off(first);
+        spans.retain(|span| known.insert(span.value(text)));
+        self.spans.append(&mut spans);
     }
 
     /// Deletes; nothing if the key is missing when the batch is written (§26).

@@ -10,7 +10,7 @@ use super::{Informer, InformerOptions, BATCH_SIZE};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
-use crate::testing::Pod;
+use crate::testing::{Believer, Pod};
 use crate::write_batch::WriteBatch;
 
 const SOURCES: u32 = 3;
@@ -434,7 +434,12 @@ impl Model {
             handler.pop(1);
             assert!(handler.listener.initial_list_done());
             handler.check_expected();
-            handler.check_replay(&self.stored, self.options);
+            let mut believer = Believer {
+                recreate_as_update: self.options.recreate_as_update,
+                ..Believer::default()
+            };
+            handler.heard.iter().for_each(|it| believer.hear(it));
+            believer.assert_knows(self.stored.values().map(|(_, pod)| pod));
         }
     }
 }
@@ -462,39 +467,10 @@ impl Handler {
         }
         assert_eq!(heard.next(), None);
     }
-
-    /// A handler that believes what it is told knows what is stored.
-    fn check_replay(
-        &self,
-        stored: &BTreeMap<String, (SourceId, Arc<Pod>)>,
-        options: InformerOptions,
-    ) {
-        let mut known: BTreeMap<&str, &Arc<Pod>> = BTreeMap::new();
-        for notification in &self.heard {
-            let key = notification.key();
-            match notification {
-                Notification::Add { object, .. } => {
-                    assert!(known.insert(key, object).is_none(), "added twice");
-                }
-                Notification::Update { old, new, .. } => {
-                    let before = known.insert(key, new).expect("added before");
-                    assert!(Arc::ptr_eq(before, old), "a version is missing");
-                    assert!(old.uid == new.uid || options.recreate_as_update);
-                }
-                Notification::Delete { .. } | Notification::Tombstone { .. } => {
-                    assert!(known.remove(key).is_some(), "what was not there is gone");
-                }
-            }
-        }
-        assert_eq!(known.len(), stored.len());
-        for (key, pod) in known {
-            assert!(Arc::ptr_eq(pod, &stored[key].1));
-        }
-    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_handler_hears_what_happened_and_knows_what_is_stored(

@@ -1,16 +1,13 @@
 //! One behaviour of the informer each; named by the § of the client-go semantics where there is one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Informer, InformerOptions, BATCH_SIZE};
 use crate::listener::{Backlog, Listener, Popped};
-use crate::notification::Notification;
 use crate::queue::{DeltaObject, SourceId};
-use crate::testing::Pod;
+use crate::testing::{show, Pod};
 use crate::write_batch::WriteBatch;
 
 const A: SourceId = SourceId::FIRST;
@@ -43,25 +40,6 @@ fn process(informer: &Informer<Pod>) {
     informer.store().read().assert_consistent();
 }
 
-fn show(notification: &Notification<Pod>) -> String {
-    let key = notification.key();
-    match notification {
-        Notification::Add { object, initial } => {
-            let initial = if *initial { " initial" } else { "" };
-            format!("add {key} {}{initial}", object.version)
-        }
-        Notification::Update { old, new, resync } => {
-            let word = if *resync { "resync" } else { "update" };
-            format!("{word} {key} {} {}", old.version, new.version)
-        }
-        Notification::Delete { object } => format!("delete {key} {}", object.version),
-        Notification::Tombstone { object, .. } => {
-            let version = object.as_ref().map_or("unknown", |object| &object.version);
-            format!("tombstone {key} {version}")
-        }
-    }
-}
-
 fn heard(listener: &Listener<Pod>) -> Vec<String> {
     match listener.try_pop_batch(usize::MAX).expect("no other thread") {
         Popped::Notifications(batch) => batch.iter().map(show).collect(),
@@ -86,14 +64,6 @@ fn list(informer: &Informer<Pod>, source: SourceId, version: &str, pods: &[Arc<P
     informer
         .queue()
         .replace(source, version.to_owned(), pods.to_vec());
-}
-
-fn stored(informer: &Informer<Pod>) -> BTreeMap<String, String> {
-    let view = informer.store().read();
-    let objects = view
-        .objects()
-        .map(|pod| (pod.key.clone(), pod.version.clone()));
-    objects.collect()
 }
 
 #[test]
@@ -505,6 +475,12 @@ fn s125_s128_each_handler_has_its_own_resync() {
     assert_eq!(informer.resync(at(3)), 0);
     assert_eq!(informer.resync(at(5)), 2);
     assert_eq!(counts(), [1, 1, 0]);
+    let due = at(5) + informer.until_resync(at(5)).unwrap();
+    assert_eq!(
+        informer.resync(due.checked_sub(Duration::from_nanos(1)).unwrap()),
+        0
+    );
+    assert_eq!(informer.resync(due), 1);
     // A handler that joins late counts from then on.
     informer
         .add_listener(Backlog::GROW, Some(minutes(1)))
@@ -597,105 +573,4 @@ fn the_counters_count_batches_and_notifications_once() {
     process(&informer);
     let stats = informer.stats();
     assert_eq!((stats.batches, stats.notifications), (2, 2));
-}
-
-/// Follows a listener: no gap, no duplicate.
-fn follow(listener: &Listener<Pod>, until: &AtomicBool) -> BTreeMap<String, String> {
-    let mut known: BTreeMap<String, Arc<Pod>> = BTreeMap::new();
-    loop {
-        let last = until.load(Ordering::Acquire);
-        let Popped::Notifications(batch) = listener.pop_batch(64, Some(Duration::ZERO)) else {
-            if last {
-                return known
-                    .into_iter()
-                    .map(|(key, pod)| (key, pod.version.clone()))
-                    .collect();
-            }
-            thread::yield_now();
-            continue;
-        };
-        for notification in batch {
-            let key = notification.key().to_owned();
-            match notification {
-                Notification::Add { object, .. } => {
-                    assert!(known.insert(key, object).is_none(), "added twice");
-                }
-                Notification::Update { old, new, .. } => {
-                    let before = known.insert(key, new).expect("added before");
-                    assert!(Arc::ptr_eq(&before, &old), "a version is missing");
-                }
-                Notification::Delete { .. } | Notification::Tombstone { .. } => {
-                    assert!(known.remove(&key).is_some(), "deleted twice");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn s142_s155_listeners_join_under_load_without_gap_or_duplicate() {
-    const ROUNDS: usize = 600;
-    let informer = informer();
-    informer.start();
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let (informer, done) = (&informer, &done);
-        let producer = scope.spawn(move || {
-            let mut known = BTreeSet::new();
-            for round in 0..ROUNDS {
-                let version = round.to_string();
-                for number in 0..10 {
-                    let key = format!("key{}", (number * round) % 23);
-                    let pod = pod(&key, &version);
-                    if (round + number) % 4 != 0 {
-                        informer.queue().update(A, pod);
-                        known.insert(key);
-                    } else if known.remove(&key) {
-                        informer.queue().delete(A, pod);
-                    }
-                }
-                if round % 50 == 7 {
-                    known = (0..15).map(|number| format!("key{number}")).collect();
-                    let pods: Vec<_> = known.iter().map(|key| pod(key, &version)).collect();
-                    list(informer, A, &version, &pods);
-                }
-            }
-        });
-        let processor = scope.spawn(move || {
-            while !(producer.is_finished() && informer.queue().is_empty()) {
-                if !informer.queue().is_empty() {
-                    process_one(informer);
-                }
-            }
-        });
-        let mut followers = Vec::new();
-        for number in 0..24 {
-            let backlog = if number % 2 == 0 {
-                Backlog::GROW
-            } else {
-                let notifications = number;
-                let bytes = usize::MAX;
-                Backlog {
-                    notifications,
-                    bytes,
-                }
-            };
-            let batches = informer.stats().batches;
-            let listener = informer.add_listener(backlog, None).unwrap();
-            if number % 5 == 4 {
-                assert!(informer.remove_listener(&listener));
-            } else {
-                followers.push(scope.spawn(move || follow(&listener, done)));
-            }
-            while informer.stats().batches < batches + 5 && !processor.is_finished() {
-                thread::yield_now();
-            }
-        }
-        processor.join().unwrap();
-        let expected = stored(informer);
-        done.store(true, Ordering::Release);
-        for follower in followers {
-            assert_eq!(follower.join().unwrap(), expected);
-        }
-    });
 }

@@ -3,13 +3,16 @@
 //! The key map names a slot iff the slot holds an object, under that object's key. A slot has an entry of an index iff
 //! the index lists it at the entry's position.
 
+#[cfg(test)]
+mod consistency;
+
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use smallvec::{smallvec, SmallVec};
 
 use super::{StoreError, PIECE};
-use crate::index::{Entry, Index};
+use crate::index::{Entry, Index, Member};
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
 use crate::write_batch::{Op, Put, Value, Values, WriteBatch};
@@ -220,20 +223,32 @@ impl<T: Keyed> Inner<T> {
             return;
         }
         let old = std::mem::take(&mut self.slots[slot as usize].entries);
+        let many = (old.len() > MANY).then(|| places_of(&old));
         let mut stays: SmallVec<[bool; 8]> = smallvec![false; old.len()];
         let mut new = SmallVec::with_capacity(values.len());
         // Old and new values are mostly in the same order: each is looked for after the one before.
         let mut next = 0;
         for value in values.iter() {
-            let place = (next..old.len())
-                .chain(0..next)
-                .find(|place| self.is(old[*place], value));
-            if let Some(place) = place {
-                stays[place] = true;
-                next = place + 1;
-                new.push(old[place]);
+            let found = if let Some(places) = &many {
+                let number = self.indices[value.index as usize].find(value);
+                number.and_then(|number| places.get(&(value.index, number)).copied())
             } else {
-                new.push(self.indices[value.index as usize].insert(value, slot));
+                (next..old.len())
+                    .chain(0..next)
+                    .find(|it| self.is(old[*it], value))
+            };
+            let index = &mut self.indices[value.index as usize];
+            let place = new.len();
+            if let Some(found) = found {
+                stays[found] = true;
+                next = found + 1;
+                if found != place {
+                    index.set_place(old[found], place);
+                }
+                new.push(old[found]);
+            } else {
+                let entry = place as u32;
+                new.push(index.insert(value, Member { slot, entry }));
             }
         }
         for (entry, stays) in old.iter().zip(stays) {
@@ -246,20 +261,26 @@ impl<T: Keyed> Inner<T> {
 
     /// Lists the slot under a value that it is not listed under.
     pub fn enter(&mut self, slot: u32, value: Value<'_>) {
-        let entry = self.indices[value.index as usize].insert(value, slot);
-        self.slots[slot as usize].entries.push(entry);
+        let entries = &mut self.slots[slot as usize].entries;
+        let entry = entries.len() as u32;
+        let index = &mut self.indices[value.index as usize];
+        entries.push(index.insert(value, Member { slot, entry }));
     }
 
     fn leave(&mut self, entry: Entry) {
-        let Some(moved) = self.indices[entry.index as usize].remove(entry) else {
-            return;
-        };
-        let other = self.slots[moved as usize]
-            .entries
-            .iter_mut()
-            .find(|other| (other.index, other.value) == (entry.index, entry.value))
-            .expect("a slot that an index lists has the entry");
-        other.position = entry.position;
+        if let Some(moved) = self.indices[entry.index as usize].remove(entry) {
+            let entries = &mut self.slots[moved.slot as usize].entries;
+            entries[moved.entry as usize].position = entry.position;
+        }
+    }
+
+    /// Takes the entries of the indices from number `first` on, which exist no more, out of a slot.
+    pub fn forget_indices(&mut self, slot: u32, first: u16) {
+        let entries = &mut self.slots[slot as usize].entries;
+        entries.retain(|entry| entry.index < first);
+        for (place, entry) in entries.iter().enumerate() {
+            self.indices[entry.index as usize].set_place(*entry, place);
+        }
     }
 
     fn delete(&mut self, key: &str, hash: u64) -> Option<Arc<T>> {
@@ -279,52 +300,13 @@ impl<T: Keyed> Inner<T> {
     }
 }
 
-#[cfg(test)]
-impl<T: Keyed> Inner<T> {
-    /// See `View::assert_consistent`.
-    pub fn assert_consistent(&self) {
-        use std::collections::{BTreeMap, BTreeSet};
+/// More entries than this are not searched one by one.
+const MANY: usize = if cfg!(test) { 3 } else { 32 };
 
-        let used: Vec<u32> = self.keys.iter().map(|entry| entry.slot).collect();
-        for entry in &self.keys {
-            let key = self.object(entry.slot).key();
-            assert_eq!(entry.hash, crate::hashing::hash(key));
-            assert_eq!(self.find(key, entry.hash), Some(entry.slot));
-        }
-        let all: BTreeSet<u32> = used.iter().chain(&self.free).copied().collect();
-        assert_eq!(all.len(), self.slots.len(), "each slot is used or free");
-        assert_eq!(used.len() + self.free.len(), all.len(), "and not both");
-        for number in &self.free {
-            let slot = &self.slots[*number as usize];
-            assert!(slot.object.is_none() && slot.entries.is_empty());
-        }
-        let sizes = used.iter().map(|slot| self.object(*slot).heap_size());
-        assert_eq!(self.bytes, sizes.sum::<usize>());
-
-        let mut listed: Vec<BTreeMap<&str, BTreeSet<u32>>> =
-            vec![BTreeMap::new(); self.indices.len()];
-        for (number, slot) in self.slots.iter().enumerate() {
-            for entry in &slot.entries {
-                let index = &self.indices[entry.index as usize];
-                let text = index.text(entry.value);
-                assert_eq!(index.slots(text)[entry.position as usize], number as u32);
-                let slots = listed[entry.index as usize].entry(text).or_default();
-                assert!(slots.insert(number as u32), "a slot has each value once");
-            }
-        }
-        for (index, listed) in self.indices.iter().zip(listed) {
-            let mut texts: Vec<&str> = index.texts().collect();
-            texts.sort_unstable();
-            assert!(
-                texts.into_iter().eq(listed.keys().copied()),
-                "no value without a slot"
-            );
-            let entries: usize = listed.values().map(BTreeSet::len).sum();
-            assert_eq!(
-                index.all_slots().count(),
-                entries,
-                "no slot without an entry"
-            );
-        }
-    }
+/// Places of entries by index and value.
+fn places_of(entries: &[Entry]) -> HashMap<(u16, u32), usize> {
+    let entries = entries.iter().enumerate();
+    entries
+        .map(|(place, entry)| ((entry.index, entry.value), place))
+        .collect()
 }

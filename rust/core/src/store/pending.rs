@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use super::{Store, StoreError, PIECE};
 use crate::index::Index;
 use crate::keyed::Keyed;
@@ -137,9 +139,10 @@ impl<T: Keyed> Store<T> {
             "no indices are added after those that are taken back"
         );
         let retired = inner.indices.split_off(pending.range().start);
-        for slot in retired.iter().flat_map(Index::all_slots) {
-            let entries = &mut inner.slots[slot as usize].entries;
-            entries.retain(|entry| entry.index < pending.first);
+        let members = retired.iter().flat_map(Index::all_members);
+        let slots: HashSet<u32> = members.map(|member| member.slot).collect();
+        for slot in slots {
+            inner.forget_indices(slot, pending.first);
         }
         inner.generation += 1;
         inner.epoch += 1;

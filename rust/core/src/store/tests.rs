@@ -1,10 +1,12 @@
 //! One behaviour of the store each; named by the § of the client-go semantics where there is one.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+mod locks;
+mod pending;
 
-use super::{PendingIndices, Store, StoreError, LONG_WRITE};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Store, StoreError, LONG_WRITE};
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
 use crate::testing::Pod;
@@ -308,145 +310,6 @@ fn a_freed_slot_is_used_again() {
     assert_eq!(view.located().count(), 1);
 }
 
-/// Values of index `number` of each pending object.
-fn missing_values(pending: &PendingIndices<Pod>, number: u16) -> WriteBatch<Pod> {
-    let mut values = WriteBatch::default();
-    for pod in pending.objects() {
-        values.put(Arc::clone(pod), SOURCE, |pod, sink| {
-            for (_, value) in pod.values.iter().filter(|(index, _)| *index == number) {
-                sink(0, value);
-            }
-        });
-    }
-    values
-}
-
-#[test]
-fn an_index_is_read_only_when_it_is_complete() {
-    let store = store(&["node"]);
-    let pods: Vec<_> = (0..20)
-        .map(|number| Pod::indexed(&format!("p{number}"), "", "1", &[(0, "n"), (1, "z")]))
-        .collect();
-    let only_node = |pod: &Pod, sink: &mut dyn FnMut(u16, &str)| pod.index(1, sink);
-    let mut before = WriteBatch::default();
-    for pod in &pods {
-        before.put(Arc::clone(pod), SOURCE, only_node);
-    }
-    store.apply(&before, store.generation(), None).unwrap();
-
-    let pending = store.begin_add_indices(&["zone"]).unwrap();
-    assert_eq!(pending.objects().count(), 20);
-    assert!(store.read().by_index("zone", "z").is_err());
-    assert_eq!(store.read().index_names().collect::<Vec<_>>(), ["node"]);
-    let values = missing_values(&pending, 1);
-    // Meanwhile: rewritten, deleted, its slot used again by another, added.
-    write(
-        &store,
-        &[Pod::indexed("p0", "", "2", &[(0, "n"), (1, "y")])],
-    );
-    delete(&store, "p1");
-    delete(&store, "p2");
-    write(&store, &[Pod::indexed("q1", "", "2", &[(1, "x")])]);
-    // The same version again.
-    write(&store, &pods[3..4]);
-    store.finish_add_indices(pending, &values);
-
-    store.read().assert_consistent();
-    assert_eq!(under(&store, "zone", "y"), set(&["p0"]));
-    assert_eq!(under(&store, "zone", "x"), set(&["q1"]));
-    assert_eq!(under(&store, "zone", "z").len(), 17);
-    assert_eq!(under(&store, "node", "n").len(), 18);
-}
-
-#[test]
-fn a_replacement_while_an_index_is_filled_has_its_values() {
-    let store = store(&[]);
-    let pods: Vec<_> = (0..20)
-        .map(|number| Pod::new(&format!("p{number}"), "", "1"))
-        .collect();
-    write(&store, &pods);
-    let pending = store.begin_add_indices(&["node"]).unwrap();
-    let values = missing_values(&pending, 0);
-    let fresh = Pod::indexed("q", "", "2", &[(0, "n1")]);
-    store
-        .replace(&batch(&[fresh]), store.generation(), None)
-        .unwrap();
-    store.finish_add_indices(pending, &values);
-    store.read().assert_consistent();
-    assert_eq!(under(&store, "node", "n1"), set(&["q"]));
-}
-
-#[test]
-fn two_sets_of_indices_may_be_filled_at_a_time() {
-    let store = store(&[]);
-    write(
-        &store,
-        &[
-            Pod::new("a", "", "1"),
-            Pod::new("b", "", "1"),
-            Pod::new("c", "", "1"),
-        ],
-    );
-    let first = store.begin_add_indices(&["node"]).unwrap();
-    write(&store, &[Pod::indexed("b", "", "2", &[(0, "n2")])]);
-    let second = store.begin_add_indices(&["zone"]).unwrap();
-    write(
-        &store,
-        &[Pod::indexed("c", "", "2", &[(0, "n3"), (1, "z3")])],
-    );
-    let constant = |pending: &PendingIndices<Pod>, value: &str| {
-        let mut values = WriteBatch::default();
-        for pod in pending.objects() {
-            values.put(Arc::clone(pod), SOURCE, |_, sink| sink(0, value));
-        }
-        values
-    };
-    let values = constant(&second, "z");
-    store.finish_add_indices(second, &values);
-    assert_eq!(store.read().index_names().collect::<Vec<_>>(), ["zone"]);
-    let values = constant(&first, "n");
-    store.finish_add_indices(first, &values);
-    store.read().assert_consistent();
-    assert_eq!(under(&store, "node", "n"), set(&["a"]));
-    assert_eq!(under(&store, "node", "n2"), set(&["b"]));
-    assert_eq!(under(&store, "node", "n3"), set(&["c"]));
-    assert_eq!(under(&store, "zone", "z"), set(&["a", "b"]));
-    assert_eq!(under(&store, "zone", "z3"), set(&["c"]));
-}
-
-#[test]
-fn aborted_indices_leave_no_trace() {
-    let store = store(&["node"]);
-    let pending = store.begin_add_indices(&["zone"]).unwrap();
-    write(&store, &[Pod::indexed("a", "", "1", &[(0, "n"), (1, "z")])]);
-    store.abort_add_indices(&pending);
-    store.read().assert_consistent();
-    write(&store, &[Pod::indexed("b", "", "1", &[(0, "n")])]);
-    let pending = store.begin_add_indices(&["zone"]).unwrap();
-    let mut values = WriteBatch::default();
-    for pod in pending.objects() {
-        values.put(Arc::clone(pod), SOURCE, |_, sink| sink(0, "z2"));
-    }
-    store.finish_add_indices(pending, &values);
-    assert_eq!(under(&store, "zone", "z2"), set(&["a", "b"]));
-    assert_eq!(under(&store, "zone", "z"), set(&[]));
-    assert_eq!(under(&store, "node", "n"), set(&["a", "b"]));
-}
-
-#[test]
-fn more_indices_than_a_number_can_name_are_refused() {
-    let store = store(&[]);
-    let names: Vec<String> = (0..=usize::from(u16::MAX))
-        .map(|number| number.to_string())
-        .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let pending = store.begin_add_indices(&names[..10]).unwrap();
-    store.finish_add_indices(pending, &WriteBatch::default());
-    let refused = store.begin_add_indices(&names[10..]).err();
-    assert_eq!(refused, Some(StoreError::TooManyIndices));
-    assert_eq!(store.read().index_names().count(), 10);
-}
-
 #[test]
 fn try_read_does_not_wait() {
     let store = store(&[]);
@@ -458,66 +321,74 @@ fn try_read_does_not_wait() {
     drop(writing);
 }
 
-/// Counts how often one was freed, and whether its store was locked for a write then.
-struct Probe {
-    key: String,
-    store: Weak<Store<Probe>>,
-    freed: Arc<AtomicUsize>,
-}
+/// All keys have one hash.
+struct Colliding(&'static str);
 
-impl Keyed for Probe {
+impl Keyed for Colliding {
     fn key(&self) -> &str {
-        &self.key
+        self.0
     }
-}
 
-impl Drop for Probe {
-    fn drop(&mut self) {
-        if let Some(store) = self.store.upgrade() {
-            assert!(store.try_read().is_some(), "freed under the lock");
-            self.freed.fetch_add(1, Ordering::Relaxed);
-        }
+    fn key_hash(&self) -> u64 {
+        7
     }
 }
 
 #[test]
-fn objects_are_freed_when_no_lock_is_held() {
-    let store = Arc::new(Store::new());
-    let freed = Arc::new(AtomicUsize::new(0));
-    let write = |count: usize, replace: bool| {
+fn keys_of_one_hash_are_told_apart() {
+    let store = Store::new();
+    let write = |keys: &[&'static str]| {
         let mut batch = WriteBatch::default();
-        for number in 0..count {
-            let probe = Probe {
-                key: (number % 10).to_string(),
-                store: Arc::downgrade(&store),
-                freed: Arc::clone(&freed),
-            };
-            batch.put(Arc::new(probe), SOURCE, |_, _| {});
+        for key in keys {
+            batch.put(Arc::new(Colliding(key)), SOURCE, |_, _| {});
         }
-        if replace {
-            store.replace(&batch, 0, None).unwrap();
-        } else {
-            store.apply(&batch, 0, None).unwrap();
-        }
+        store.apply(&batch, 0, None).unwrap();
+        let mut batch = WriteBatch::default();
+        batch.delete(Key::Of(Arc::new(Colliding(keys[0]))));
+        store.apply(&batch, 0, None).unwrap();
     };
-    write(5, false);
-    write(5, false);
-    assert_eq!(freed.load(Ordering::Relaxed), 5, "written in place");
-    write(12, false);
-    assert_eq!(freed.load(Ordering::Relaxed), 12, "written into a copy");
-    write(12, true);
-    assert_eq!(freed.load(Ordering::Relaxed), 24, "replaced");
+    write(&["a", "b", "c"]);
+    write(&["d", "b"]);
+    write(&["e", "f"]);
+    let view = store.read();
+    let keys = ["a", "c", "f", "b"];
+    let slots = view.find_all(keys.iter().map(|key| (*key, 7)));
+    let found = slots.iter().map(|slot| slot.map(|slot| view.at(slot).1 .0));
+    assert!(found.eq([None, Some("c"), Some("f"), Some("b")]));
+}
 
-    let mut batch = WriteBatch::default();
-    batch.delete(Key::Text("3".into()));
-    batch.delete(Key::Text("unknown".into()));
-    let replaced = store.apply(&batch, 0, None).unwrap();
-    assert_eq!(freed.load(Ordering::Relaxed), 24, "the caller has it");
-    let keys: Vec<Option<&str>> = replaced
-        .iter()
-        .map(|it| it.as_deref().map(Keyed::key))
-        .collect();
-    assert_eq!(keys, [Some("3"), None]);
-    drop(replaced);
-    assert_eq!(freed.load(Ordering::Relaxed), 25, "deleted");
+#[test]
+fn an_object_may_have_very_many_values() {
+    let store = store(&["many", "one"]);
+    let texts: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let pod = |key: &str, version: &str, numbers: &mut dyn Iterator<Item = usize>| {
+        let numbers = numbers.map(|number| (0, &*texts[number]));
+        let values: Vec<_> = [(1, key)].into_iter().chain(numbers).collect();
+        Pod::indexed(key, "", version, &values)
+    };
+    write(
+        &store,
+        &[
+            pod("a", "1", &mut (0..1000)),
+            pod("b", "1", &mut (0..1000).rev()),
+        ],
+    );
+    write(
+        &store,
+        &[pod("a", "2", &mut (0..1000).rev().chain(0..1000))],
+    );
+    assert_eq!(under(&store, "many", "999"), set(&["a", "b"]));
+    write(
+        &store,
+        &[
+            pod("a", "3", &mut (0..1000).step_by(3)),
+            pod("b", "2", &mut (0..10).cycle().take(50)),
+        ],
+    );
+    assert_eq!(under(&store, "many", "999"), set(&["a"]));
+    assert_eq!(under(&store, "many", "9"), set(&["a", "b"]));
+    assert_eq!(under(&store, "many", "10"), set(&[]));
+    assert_eq!(store.read().values_of("many", "b").unwrap().len(), 10);
+    delete(&store, "a");
+    assert_eq!(values(&store, "many").len(), 10);
 }

@@ -1,6 +1,6 @@
 //! Readers beside writers: every view is of one cut.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread;
 
@@ -101,6 +101,15 @@ fn all(view: &View<'_, Pod>) {
     }
 }
 
+/// Ends something that others wait for, also when the thread panics.
+struct Ends<'a>(&'a AtomicUsize);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
 #[test]
 fn s9_s10_no_reader_sees_an_index_that_disagrees_with_the_store() {
     let store = Store::new();
@@ -109,23 +118,23 @@ fn s9_s10_no_reader_sees_an_index_that_disagrees_with_the_store() {
     // The generation is one less than the number of indices from here on.
     let index_bound = AtomicUsize::new(usize::from(INDICES));
     let writing = AtomicUsize::new(WRITERS);
-    let adding = AtomicBool::new(true);
+    let adding = AtomicUsize::new(1);
     let views = AtomicUsize::new(0);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (store, index_bound, writing) = (&store, &index_bound, &writing);
             scope.spawn(move || {
+                let _ends = Ends(writing);
                 for round in 0..ROUNDS {
                     write(store, writer, round, index_bound);
                 }
-                writing.fetch_sub(1, Ordering::Release);
             });
         }
         for reader in 0..8 {
             let (store, writing, views, adding) = (&store, &writing, &views, &adding);
             scope.spawn(move || {
                 let mut turn = reader;
-                while writing.load(Ordering::Acquire) > 0 || adding.load(Ordering::Acquire) {
+                while writing.load(Ordering::Acquire) + adding.load(Ordering::Acquire) > 0 {
                     turn += 1;
                     let view = store.read();
                     match reader % 3 {
@@ -140,7 +149,8 @@ fn s9_s10_no_reader_sees_an_index_that_disagrees_with_the_store() {
             });
         }
         scope.spawn(|| {
-            while store.read().resource_version() < "2" {
+            let _ends = Ends(&adding);
+            while writing.load(Ordering::Acquire) > 0 && store.read().resource_version() < "2" {
                 thread::yield_now();
             }
             let pending = store.begin_add_indices(&["late"]).unwrap();
@@ -154,7 +164,6 @@ fn s9_s10_no_reader_sees_an_index_that_disagrees_with_the_store() {
                 });
             }
             store.finish_add_indices(pending, &values);
-            adding.store(false, Ordering::Release);
         });
     });
     let view = store.read();

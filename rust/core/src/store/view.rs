@@ -104,13 +104,13 @@ impl<'a, T: Keyed> View<'a, T> {
         name: &str,
         value: &str,
     ) -> Result<impl Iterator<Item = &Arc<T>>, StoreError> {
-        let slots = self.index(name)?.slots(value).iter();
-        Ok(slots.map(|slot| self.inner.object(*slot)))
+        let members = self.index(name)?.members(value).iter();
+        Ok(members.map(|member| self.inner.object(member.slot)))
     }
 
     /// Number of objects under a value of an index.
     pub fn count_by_index(&self, name: &str, value: &str) -> Result<usize, StoreError> {
-        Ok(self.index(name)?.slots(value).len())
+        Ok(self.index(name)?.members(value).len())
     }
 
     /// Values of an index that at least one object has (§12), unordered.
