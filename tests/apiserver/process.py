@@ -97,8 +97,12 @@ class ServerProcess:
             os.close(self._lifeline)
 
     def pause(self) -> None:
-        """Stop the process where it is (SIGSTOP): its connections stay open and silent. RuntimeError if not running."""
+        """Stop the process where it is (SIGSTOP): its connections stay open and silent. RuntimeError if not running.
+
+        Blocks until all of its threads stand still, which on a busy machine is later than the signal.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a paused process go on (SIGCONT). RuntimeError when it is not running."""

@@ -21,7 +21,9 @@ COMMAND = [sys.executable, "-m", "kubeinformer"]
 
 
 def environment(home: Path) -> dict[str, str]:
-    ours = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
+    """This process's environment without what changes how commands find a cluster, or buffer their output."""
+    hidden = ("KUBE", "PYTHONUNBUFFERED", "FORCE_COLOR")
+    ours = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
     return {**ours, "HOME": str(home)}
 
 

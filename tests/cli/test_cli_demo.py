@@ -92,6 +92,22 @@ def test_ctrl_c_of_a_terminal_reaches_every_process_and_only_one_ends(tmp_path: 
     assert (process.returncode, errors) == (130, "")
 
 
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--pods", "20", "--seconds", "60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(PATIENCE) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def _children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task")
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]

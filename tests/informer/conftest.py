@@ -43,5 +43,5 @@ def factory(make_factory: Callable[..., SharedInformerFactory]) -> SharedInforme
 
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between attempts of 20 to 400 ms instead of 0.8 to 60 s."""
-    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", partial(Backoff, initial=0.02, cap=0.2))
+    """Waits between attempts of 10 to 100 ms instead of 0.8 to 60 s."""
+    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", partial(Backoff, initial=0.01, cap=0.05))

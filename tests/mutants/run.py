@@ -106,7 +106,8 @@ class Tree:
             "PYTHONPATH": str(self.path / "python"),
             # A mutant may have the size and the second of the file before it, which is all that a .pyc goes by.
             "PYTHONDONTWRITEBYTECODE": "1",
-            "CARGO_TARGET_DIR": str(build),
+            # Not shared between copies: cargo takes a package for the same one wherever its workspace lies.
+            "CARGO_TARGET_DIR": str(build / f"build-{number}"),
             "CARGO_INCREMENTAL": "1",
             "CARGO_PROFILE_DEV_DEBUG": "0",
             "CARGO_TERM_COLOR": "never",
