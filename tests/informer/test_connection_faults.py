@@ -124,12 +124,14 @@ def test_f15_a_slow_consumer_is_dropped_and_resumes(server: APIServer, make_fact
     follower.informer.add_indexers({"slow": slow})
     follower.wait_live()
     server.create(pod("block"))
-    assert blocked.wait(10)
-    for number in range(100):  # more than all buffers between the two hold
-        server.update(pod("block", size=200_000, labels={"number": str(number)}))
-    threading.Event().wait(0.3)  # the server gives a client a tenth of a second
-    assert len(follower.requests("watch")) == 1
-    gate.set()
+    try:
+        assert blocked.wait(10)
+        for number in range(100):  # more than all buffers between the two hold
+            server.update(pod("block", size=200_000, labels={"number": str(number)}))
+        threading.Event().wait(0.3)  # the server gives a client a tenth of a second
+        assert len(follower.requests("watch")) == 1
+    finally:
+        gate.set()
     follower.check()
     assert follower.informer.indexer().index_keys("slow", "99") == ["default/block"]
     assert len(follower.requests("watch")) > 1

@@ -155,13 +155,14 @@ def test_a_stop_ends_a_reader_that_waits_for_room_in_the_queue(server: APIServer
     factory.wait_for_cache_sync(timeout=10)
     informer.add_indexers({"slow": slow})
     server.wait_for_watches(1)
-    for number in range(50):
-        server.create(pod(f"web-{number}"))
-    assert blocked.wait(10)
-    eventually(lambda: informer.controller.core.sizes()[4] > 1000, "the queue is full")
+    server.create(pod("web"))
     try:
+        assert blocked.wait(10)
+        for number in range(50):
+            server.create(pod(f"web-{number}"))
+        eventually(lambda: informer.controller.core.sizes()[4] > 1000, "the queue is full")
         begin = time.monotonic()
-        assert factory.shutdown(timeout=0.5) == ["kubeinformer-processor-pods"]
+        assert factory.shutdown(timeout=0.3) == ["kubeinformer-processor-pods"]
         assert time.monotonic() - begin < 5
     finally:
         gate.set()
