@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
+from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
 from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
 from kubeinformer.cache.event_stream import Event, EventStream
@@ -17,6 +18,7 @@ from kubeinformer.cache.keys import (
     meta_namespace_key_func,
     split_meta_namespace_key,
 )
+from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.waiting import wait_for_cache_sync
 
@@ -26,6 +28,8 @@ Store = Indexer
 __all__ = [
     "NAMESPACE_INDEX",
     "BookmarkInfo",
+    "Controller",
+    "ControllerOptions",
     "DeletedFinalStateUnknown",
     "DeltaFIFO",
     "Event",
@@ -33,6 +37,7 @@ __all__ = [
     "ExplicitKey",
     "Indexer",
     "RealFIFO",
+    "Reflector",
     "ReplacedAllInfo",
     "ResourceEventHandler",
     "ResourceEventHandlerFuncs",
