@@ -26,6 +26,7 @@ use crate::listener::Listener;
 use crate::object::{KubeObject, Origin};
 use crate::path::Compiled;
 use crate::selector::Selector;
+use crate::snapshot::Snapshot;
 use crate::source::Source;
 use crate::wait;
 
@@ -357,10 +358,7 @@ impl InformerCore {
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
         let objects = self.selected(py, None, None)?;
-        Ok(Snapshot {
-            objects,
-            origin: Arc::clone(&self.origin),
-        })
+        Ok(Snapshot::new(objects, &self.origin))
     }
 
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
@@ -586,27 +584,5 @@ impl NewIndexers {
             .objects()
             .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
             .collect())
-    }
-}
-
-/// The objects of one cut of the store.
-#[pyclass(frozen, module = "kubeinformer._core")]
-pub struct Snapshot {
-    objects: Vec<Arc<Object>>,
-    origin: Arc<Origin>,
-}
-
-#[pymethods]
-impl Snapshot {
-    /// The handles from place `start` up to `stop`.
-    fn objects(&self, start: usize, stop: usize) -> Vec<KubeObject> {
-        let objects = self.objects.iter().take(stop).skip(start);
-        objects
-            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-            .collect()
-    }
-
-    fn __len__(&self) -> usize {
-        self.objects.len()
     }
 }

@@ -22,6 +22,7 @@ mod object;
 mod path;
 mod real_fifo;
 mod selector;
+mod snapshot;
 mod source;
 mod store;
 mod views;
@@ -38,7 +39,7 @@ mod _core {
     #[pymodule_export]
     use crate::index::Index;
     #[pymodule_export]
-    use crate::informer::{Change, InformerCore, NewIndexers, Snapshot};
+    use crate::informer::{Change, InformerCore, NewIndexers};
     #[pymodule_export]
     use crate::listener::Listener;
     #[pymodule_export]
@@ -47,6 +48,8 @@ mod _core {
     use crate::real_fifo::RealFIFO;
     #[pymodule_export]
     use crate::selector::Selector;
+    #[pymodule_export]
+    use crate::snapshot::Snapshot;
     #[pymodule_export]
     use crate::source::{ListMeta, ListReader, Relist, Source, WatchReader};
     #[pymodule_export]
