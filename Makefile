@@ -30,6 +30,7 @@ test: test-rust test-python ## all tests: Rust, Python, and those on a real kube
 
 test-rust:
 	cargo test --locked --workspace --quiet
+	cargo test --locked --package kubeinformer-core --features shuttle --test shuttle --quiet
 
 test-python: $(VENV)/.built
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -37,6 +38,7 @@ test-python: $(VENV)/.built
 lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --locked --package kubeinformer-core --features shuttle --test shuttle --quiet -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -193,7 +193,8 @@ class Tree:
 
     def _cargo(self, target: Sequence[str], *arguments: str, limit: float = _BUILD_SECONDS) -> tuple[int | None, str]:
         cargo = os.environ.get("CARGO", "cargo")
-        command = [cargo, "test", "--locked", "-p", "kubeinformer-core", *target, *arguments]
+        features = ("--features", "shuttle") if "shuttle" in target else ()
+        command = [cargo, "test", "--locked", "-p", "kubeinformer-core", *features, *target, *arguments]
         return run(command, self.path, self._env, limit)
 
     def _pytest(self, tests: Sequence[str], limit: float) -> tuple[int | None, str]:

@@ -17,9 +17,9 @@ mod tests;
 #[cfg(test)]
 mod thread_tests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::Mutex;
 
 use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};

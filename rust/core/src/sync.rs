@@ -4,13 +4,26 @@
 //! parent was doing at that moment. `parking_lot`'s park through one table of the process, whose buckets a fork can leave
 //! locked for ever. A panic under a lock leaves the data as it is: what is locked here is changed in steps that do not
 //! panic, or is checked by the next reader.
+//!
+//! With the feature `shuttle` they are that crate's, which decides at each of them which thread goes on: `tests/shuttle`
+//! so runs through many schedules.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{self, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 use std::time::Instant;
 
-pub use sync::{RwLockReadGuard, RwLockWriteGuard};
+#[cfg(feature = "shuttle")]
+use shuttle::sync;
+#[cfg(not(feature = "shuttle"))]
+use std::sync;
+
+use atomic::{AtomicUsize, Ordering};
+
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::thread;
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::thread;
+pub use sync::{atomic, RwLockReadGuard, RwLockWriteGuard};
 
 /// `std::sync::Mutex`.
 #[derive(Debug, Default)]

@@ -3,13 +3,13 @@
 //! Invariant: between two changes of the store that were handed out, a listener is told of the whole store at most
 //! once (when it joins late) and of no part of it twice: joining, resync and handing out exclude each other.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Informer;
 use crate::listener::{Backlog, Listener};
 use crate::notification::Notification;
+use crate::sync::atomic::Ordering;
 use crate::versioned::Versioned;
 
 /// A handler, as the informer sees it.

@@ -3,9 +3,9 @@
 //! Invariant: at most one thread is between a pop and its `processed()`, or in the quiet phase, and never one in each.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use super::delta::SourceId;

@@ -4,7 +4,6 @@
 //! the slots that were not written since lack them, and those still hold the object that they held at the beginning.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use hashbrown::HashSet;
@@ -12,6 +11,7 @@ use hashbrown::HashSet;
 use super::{Store, StoreError, PIECE};
 use crate::index::Index;
 use crate::keyed::Keyed;
+use crate::sync::thread;
 use crate::write_batch::{Op, Value, WriteBatch};
 
 /// Between two pieces of `finish_add_indices`: long enough for a reader that waits to wake up.
