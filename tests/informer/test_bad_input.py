@@ -217,6 +217,7 @@ def test_an_object_above_the_limit_is_an_error_and_the_cache_stays(
     eventually(lambda: isinstance(getattr(follower.informer.last_error(), "error", None), DecodeError), "the error")
     assert not follower.informer.is_live()
     assert "longer than 100000 bytes" in caplog.text
+    assert 'in object "default/too-large"' in caplog.text
     assert cached(follower.informer) == before
     server.delete("pods", "too-large")
     follower.check_goes_on()

@@ -67,6 +67,14 @@ impl<'a> ObjectView<'a> {
         })
     }
 
+    /// The key of an object of which `bytes` are the start, or which is broken: None if what names it does not come before.
+    pub(crate) fn key_of_start(bytes: &[u8]) -> Option<String> {
+        match ObjectView::scan_prefix(bytes, 0) {
+            Ok((view, _)) => Some(view.key()),
+            Err(error) => error.key,
+        }
+    }
+
     /// The texts that every later reader relies on can be unescaped.
     fn check_strings(&self) -> Result<(), Fault> {
         let meta = &self.fields.meta;

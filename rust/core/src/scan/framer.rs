@@ -113,7 +113,7 @@ impl WatchFramer {
                 let Some(end) = memchr::memchr(b'\n', rest) else {
                     return self.keep(rest);
                 };
-                self.check(self.buffer.len() + end)?;
+                self.check(self.buffer.len() + end, &self.buffer)?;
                 let mut line = std::mem::take(&mut self.buffer);
                 line.extend_from_slice(&rest[..end]);
                 rest = &rest[end + 1..];
@@ -180,22 +180,26 @@ impl WatchFramer {
     }
 
     fn keep<E: From<ScanError>>(&mut self, rest: &[u8]) -> Result<ControlFlow<()>, E> {
-        self.check(self.buffer.len() + rest.len())?;
+        let start = if self.buffer.is_empty() {
+            rest
+        } else {
+            &self.buffer
+        };
+        self.check(self.buffer.len() + rest.len(), start)?;
         self.buffer.extend_from_slice(rest);
         self.searched = self.buffer.len();
         Ok(ControlFlow::Continue(()))
     }
 
-    fn check(&self, length: usize) -> Result<(), ScanError> {
+    /// `start` are bytes of the line from its beginning, to name its object.
+    fn check(&self, length: usize, start: &[u8]) -> Result<(), ScanError> {
         if length <= self.max_line {
             return Ok(());
         }
         let message = format!("watch line longer than {} bytes", self.max_line);
-        Err(ScanError::new(
-            ScanErrorKind::TooLarge,
-            message,
-            self.offset,
-        ))
+        let mut error = ScanError::new(ScanErrorKind::TooLarge, message, self.offset);
+        error.key = key_in_line(start);
+        Err(error)
     }
 
     /// One line; blank lines are nothing.
@@ -205,7 +209,7 @@ impl WatchFramer {
         offset: u64,
         sink: &mut impl FnMut(WatchEvent<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
-        self.check(line.len())?;
+        self.check(line.len(), line)?;
         if line.iter().all(|byte| is_space(*byte)) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -221,6 +225,7 @@ fn event(line: &[u8], offset: u64) -> Result<WatchEvent<'_>, ScanError> {
         .and_then(|parts| parts.event(line, offset))
         .map_err(|fault| {
             let mut error = fault.at_base(offset);
+            error.key = key_in_line(line);
             if matches!(
                 fault.kind,
                 ScanErrorKind::Syntax | ScanErrorKind::NotAnObject
@@ -229,6 +234,14 @@ fn event(line: &[u8], offset: u64) -> Result<WatchEvent<'_>, ScanError> {
             }
             error
         })
+}
+
+/// The key of the object in a line that is broken or not all there, if it can be told.
+fn key_in_line(line: &[u8]) -> Option<String> {
+    const OBJECT: &[u8] = b"\"object\":";
+    let behind = memchr::memmem::find(line, OBJECT)? + OBJECT.len();
+    let start = behind + memchr::memchr(b'{', &line[behind..])?;
+    ObjectView::key_of_start(&line[start..])
 }
 
 /// The members of a line that matter, as positions.

@@ -217,7 +217,7 @@ impl ListSplitter {
         let Ok((view, length)) = ObjectView::scan_prefix(&data[start..], self.offset) else {
             return self.begin(data, at, sink);
         };
-        self.check(length)?;
+        self.check(length, [&data[start..], &[]])?;
         let flow = self.deliver(&data[start..start + length], Some(view), sink)?;
         self.advance(at, length);
         Ok(flow)
@@ -234,14 +234,14 @@ impl ListSplitter {
         let mut balance = Balance::new();
         let end = balance
             .advance(rest)
-            .map_err(|fault| fault.at_base(self.offset))?;
+            .map_err(|fault| self.broken(fault.at_base(self.offset), [rest, &[]]))?;
         if let Some(end) = end {
-            self.check(end)?;
+            self.check(end, [rest, &[]])?;
             let flow = self.unit(&rest[..end], sink)?;
             self.advance(at, end);
             return Ok(flow);
         }
-        self.check(rest.len())?;
+        self.check(rest.len(), [rest, &[]])?;
         self.buffer.extend_from_slice(rest);
         self.pending = Some(balance);
         *at = data.len();
@@ -260,9 +260,11 @@ impl ListSplitter {
         };
         let rest = &data[*at..];
         let base = self.offset + self.buffer.len() as u64;
-        let end = balance.advance(rest).map_err(|fault| fault.at_base(base))?;
+        let end = balance
+            .advance(rest)
+            .map_err(|fault| self.broken(fault.at_base(base), [&self.buffer, rest]))?;
         let taken = end.unwrap_or(rest.len());
-        self.check(self.buffer.len() + taken)?;
+        self.check(self.buffer.len() + taken, [&self.buffer, rest])?;
         self.buffer.extend_from_slice(&rest[..taken]);
         *at += taken;
         if end.is_none() {
@@ -277,7 +279,8 @@ impl ListSplitter {
         Ok(flow)
     }
 
-    fn check(&self, length: usize) -> Result<(), ScanError> {
+    /// `start`, in two pieces, are bytes of a key, value or item from its beginning, to name the item.
+    fn check(&self, length: usize, start: [&[u8]; 2]) -> Result<(), ScanError> {
         if length <= self.max_object {
             return Ok(());
         }
@@ -285,11 +288,16 @@ impl ListSplitter {
             "item or value of a list longer than {} bytes",
             self.max_object
         );
-        Err(ScanError::new(
-            ScanErrorKind::TooLarge,
-            message,
-            self.offset,
-        ))
+        let error = ScanError::new(ScanErrorKind::TooLarge, message, self.offset);
+        Err(self.broken(error, start))
+    }
+
+    /// The error with the key of the item that begins with `start`.
+    fn broken(&self, mut error: ScanError, start: [&[u8]; 2]) -> ScanError {
+        if matches!(self.state, State::Item { .. }) {
+            error.key = ObjectView::key_of_start(&start.concat());
+        }
+        error
     }
 
     /// A complete key, value or item, which starts at `self.offset`.

@@ -192,6 +192,20 @@ fn messages_quote_the_line() {
 }
 
 #[test]
+fn an_error_names_the_object_of_its_line() {
+    let object = r#"{"metadata":{"name":"web-0","namespace":"default"},"spec":"#;
+    let long = format!(r#"{{"type":"ADDED","object":{object}"{}"#, "x".repeat(2000));
+    for step in [1, 700, 5000] {
+        let error = frame(long.as_bytes(), step).1.unwrap_err();
+        assert_eq!(error.key.as_deref(), Some("default/web-0"), "{step}");
+    }
+    let broken = format!("{{\"type\":\"ADDED\",\"object\":{object}[}}}}\n");
+    let error = events(broken.as_bytes()).1.unwrap_err();
+    assert_eq!(error.kind, ScanErrorKind::Unbalanced);
+    assert_eq!(error.key.as_deref(), Some("default/web-0"));
+}
+
+#[test]
 fn long_lines_are_refused_before_they_end() {
     let line = [b"{\"type\":\"".as_slice(), &[b'x'; 2000]].concat();
     for step in [1, 7, 100, 5000] {

@@ -304,6 +304,18 @@ fn long_items_are_refused_before_they_end() {
             (ScanErrorKind::TooLarge, 45),
             "{step}"
         );
+        assert_eq!(error.key.as_deref(), Some("a"), "{step}");
+    }
+}
+
+#[test]
+fn an_unbalanced_item_is_named() {
+    let body =
+        r#"{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"},"spec":[}]}"#;
+    for step in [30, 5000] {
+        let error = split(body.as_bytes(), step).1.unwrap_err();
+        assert_eq!(error.kind, ScanErrorKind::Unbalanced, "{step}");
+        assert_eq!(error.key.as_deref(), Some("a"), "{step}");
     }
 }
 
