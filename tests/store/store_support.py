@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from kubeinformer.cache import Indexer, ThreadSafeStore
 
 
@@ -61,3 +63,10 @@ def indexer(indexers: dict[str, Any] | None = None) -> Indexer[Any]:
 
 
 STORES: list[Callable[..., Any]] = [indexer, KeyedStore]
+
+
+@pytest.fixture(params=STORES, ids=["Indexer", "ThreadSafeStore"])
+def make_store(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes a store of things, from index functions by name."""
+    made: Callable[..., Any] = request.param
+    return made
