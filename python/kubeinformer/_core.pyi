@@ -416,12 +416,17 @@ class Indexer(Generic[_T]):
         cls,
         key_func: Callable[[_T], str] | None = None,
         indexers: Mapping[str, _IndexFunc[_T]] | None = None,
+        *,
+        transformer: Callable[[Any], _T] | None = None,
     ) -> Self:
         """Make an empty store.
 
         Args:
             key_func: takes an object, returns its key; None = `deletion_handling_meta_namespace_key_func`.
             indexers: index functions by name.
+            transformer: gives what `add`, `update` and `replace` store in place of an object, under the key that the
+                object had before (§24); not called by `transaction` (§25). What it raises is raised by the call, and
+                nothing is written (§23).
 
         Raises:
             TypeError: one of them is not callable.
@@ -449,7 +454,7 @@ class Indexer(Generic[_T]):
         """
 
     def transaction(self, changes: Sequence[tuple[str, Any]]) -> None:
-        """Make many changes, in order, under one lock (§25).
+        """Make many changes, in order, under one lock; the transformer is not called (§25).
 
         The store's resourceVersion becomes that of the last object; a tombstone leaves it (§29).
 
@@ -545,7 +550,7 @@ class DeltaFIFO(Generic[_T]):
             known_objects: what the consumer holds, such as an `Indexer`.
             emit_delta_type_replaced: `replace` gives "Replaced" instead of "Sync" (§36).
             transformer: called once with each object that is queued, not with tombstones (§46); what it raises is
-                raised by the call, and nothing is queued.
+                raised by the call, and nothing is queued, of a list neither.
 
         Raises:
             TypeError: `known_objects` lacks `list_keys` or `get_by_key`.

@@ -138,26 +138,35 @@ impl ThreadSafeStore {
 pub struct Indexer {
     inner: Indexed,
     key_function: KeyFunction,
+    transformer: Option<Py<PyAny>>,
 }
 
 impl Indexer {
-    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<Change> {
-        Ok(Change::Put(self.key_function.item(obj)?))
+    /// The transformed object, under the key that it had before (client-go §24).
+    fn put<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<(Change, Bound<'py, PyAny>)> {
+        let key = self.key_function.key(obj)?;
+        let obj = match &self.transformer {
+            Some(transformer) => transformer.bind(obj.py()).call1((obj,))?,
+            None => obj.clone(),
+        };
+        Ok((Change::Put(Item::new(&key, &obj)), obj))
     }
 }
 
 #[pymethods]
 impl Indexer {
     #[new]
-    #[pyo3(signature = (key_func=None, indexers=None))]
+    #[pyo3(signature = (key_func=None, indexers=None, *, transformer=None))]
     fn new(
         py: Python<'_>,
         key_func: Option<Bound<'_, PyAny>>,
         indexers: Option<&Bound<'_, PyMapping>>,
+        transformer: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self {
             inner: Indexed::new(indexers)?,
             key_function: KeyFunction::new(py, key_func)?,
+            transformer: transformer.map(Bound::unbind),
         })
     }
 
@@ -166,9 +175,10 @@ impl Indexer {
     }
 
     fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let version = resource_version_of(obj);
+        let (change, obj) = self.put(obj)?;
+        let version = resource_version_of(&obj);
         self.inner
-            .write(obj.py(), &[self.put(obj)?], false, version.as_deref())
+            .write(obj.py(), &[change], false, version.as_deref())
     }
 
     fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -188,7 +198,9 @@ impl Indexer {
         for (place, (kind, obj)) in changes.iter().enumerate() {
             let change = match kind.to_str()? {
                 "Deleted" => self.key_function.key(obj).map(Change::Delete),
-                "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
+                "Added" | "Updated" | "Replaced" | "Sync" => {
+                    self.key_function.item(obj).map(Change::Put)
+                }
                 kind => {
                     return Err(PyValueError::new_err(format!(
                         "changes[{place}]: {kind:?} is no type of a delta that a store can take"
@@ -240,7 +252,7 @@ impl Indexer {
     ) -> PyResult<()> {
         let changes: Vec<Change> = items
             .iter()
-            .map(|obj| self.put(obj))
+            .map(|obj| Ok(self.put(obj)?.0))
             .collect::<PyResult<_>>()?;
         self.inner.write(py, &changes, true, Some(resource_version))
     }
