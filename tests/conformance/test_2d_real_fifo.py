@@ -105,10 +105,15 @@ def test_s51_synced_turns_true_when_the_processing_of_the_first_list_returns(pop
     """While the last delta of the first list is processed the queue is not synced, and after it, it is."""
     fifo = RealFIFO[Obj](known_objects=None if atomic else known())
     fifo.replace([obj("a")], "7")
-    seen: list[tuple[bool, bool]] = []
-    getattr(fifo, pop)(lambda _, initial: seen.append((initial, fifo.has_synced())), timeout=PATIENCE)
-    assert seen == [(True, False)]
+    seen: list[bool] = []
+
+    def process(_popped: object, initial: bool) -> None:
+        seen.extend([initial, fifo.has_synced(), fifo.wait_synced(timeout=0)])
+
+    getattr(fifo, pop)(process, timeout=PATIENCE)
+    assert seen == [True, False, False]
     assert fifo.has_synced()
+    assert fifo.wait_synced(timeout=PATIENCE)
 
 
 def test_s51_synced_turns_true_also_if_the_processing_fails() -> None:
