@@ -342,6 +342,19 @@ class ThreadSafeStore(Generic[_T]):
     def delete_with_object(self, key: str, obj: Any) -> None:
         """The same, and the store's resourceVersion becomes that of `obj`, unless that is a tombstone (§28)."""
 
+    def transaction(self, changes: Sequence[tuple[str, str, Any]]) -> None:
+        """Make many changes, in order, under one lock (§25).
+
+        The store's resourceVersion becomes that of the last object; a tombstone leaves it (§29).
+
+        Args:
+            changes: (type, key, object), the types as of a queue's deltas: "Added", "Updated", "Replaced", "Sync" or
+                "Deleted".
+
+        Raises:
+            ValueError: another type; nothing is done.
+        """
+
     def get(self, key: str) -> _T | None:
         """What has the key, or None."""
 

@@ -9,7 +9,7 @@ import pytest
 from statements import differs
 from store_support import Thing, indexer, values_of
 
-from kubeinformer import Error, ObjectKeyError, TransactionError
+from kubeinformer import DeletedFinalStateUnknown, Error, ObjectKeyError, TransactionError
 from kubeinformer.cache import Indexer, ThreadSafeStore
 
 Make = Callable[..., Any]
@@ -231,3 +231,26 @@ def test_s25_transaction_does_not_transform() -> None:
     store.transaction(list(zip(["Added", "Updated", "Replaced", "Sync"], things, strict=True)))
     assert transformer.asked == []
     assert sorted(store.list(), key=key_of) == things
+
+
+def test_s25_transaction_of_a_thread_safe_store_takes_keys() -> None:
+    """A store whose caller gives the keys takes them in a transaction as well, in order."""
+    store: ThreadSafeStore[Any] = ThreadSafeStore({"values": values_of})
+    kept, last = Thing("b", ["x"]), Thing("c", ["y"])
+    store.add("a", Thing("a", ["x"]))
+    store.transaction(
+        [
+            ("Deleted", "a", DeletedFinalStateUnknown("a")),
+            ("Added", "d", Thing("d", ["z"])),
+            ("Replaced", "c", Thing("c", ["z"])),
+            ("Updated", "b", kept),
+            ("Deleted", "d", None),
+            ("Deleted", "never there", None),
+            ("Sync", "c", last),
+        ]
+    )
+    assert sorted(store.list(), key=key_of) == [kept, last]
+    assert sorted(store.list_index_func_values("values")) == ["x", "y"]
+    with pytest.raises(ValueError, match=r"changes\[1\].*Bookmark"):
+        store.transaction([("Deleted", "b", None), ("Bookmark", "c", None)])
+    assert sorted(store.list_keys()) == ["b", "c"]

@@ -92,6 +92,11 @@ def test_s29_transaction_sets_the_version_of_its_last_object() -> None:
     assert (store.list_keys(), store.last_store_sync_resource_version()) == (["c"], "7")
     store.transaction([])
     assert store.last_store_sync_resource_version() == "7"
+    by_key: ThreadSafeStore[Any] = ThreadSafeStore()
+    by_key.transaction([("Added", "a", Thing("a", (), "9")), ("Deleted", "b", Thing("b", (), "3"))])
+    assert by_key.last_store_sync_resource_version() == "3"
+    by_key.transaction([("Added", "c", Thing("c", (), "10")), ("Deleted", "a", tombstone)])
+    assert (by_key.list_keys(), by_key.last_store_sync_resource_version()) == (["c"], "3")
 
 
 def test_s30_replace_and_bookmark_set_the_version_to_anything() -> None:

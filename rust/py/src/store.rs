@@ -54,6 +54,25 @@ impl ThreadSafeStore {
         )
     }
 
+    fn transaction(
+        &self,
+        py: Python<'_>,
+        changes: Vec<(Bound<'_, PyString>, String, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
+        let made = changes.iter().enumerate().map(|(place, (kind, key, obj))| {
+            Ok(if deletes(place, kind.to_str()?)? {
+                Change::Delete(key.clone())
+            } else {
+                Change::Put(Item::new(key, obj))
+            })
+        });
+        let made: Vec<Change> = made.collect::<PyResult<_>>()?;
+        let version = changes
+            .last()
+            .and_then(|(_, _, obj)| resource_version_of(obj));
+        self.inner.write(py, &made, false, version.as_deref())
+    }
+
     fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.inner.get(py, key)
     }
@@ -196,16 +215,10 @@ impl Indexer {
         let (mut good, mut last) = (Vec::with_capacity(changes.len()), None);
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
         for (place, (kind, obj)) in changes.iter().enumerate() {
-            let change = match kind.to_str()? {
-                "Deleted" => self.key_function.key(obj).map(Change::Delete),
-                "Added" | "Updated" | "Replaced" | "Sync" => {
-                    self.key_function.item(obj).map(Change::Put)
-                }
-                kind => {
-                    return Err(PyValueError::new_err(format!(
-                        "changes[{place}]: {kind:?} is no type of a delta that a store can take"
-                    )))
-                }
+            let change = if deletes(place, kind.to_str()?)? {
+                self.key_function.key(obj).map(Change::Delete)
+            } else {
+                self.key_function.item(obj).map(Change::Put)
             };
             match change {
                 Ok(change) => {
@@ -313,6 +326,17 @@ impl Indexer {
 
     fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         self.inner.contains(py, key)
+    }
+}
+
+/// Whether a change of this type, at this place of a transaction, takes something out.
+fn deletes(place: usize, kind: &str) -> PyResult<bool> {
+    match kind {
+        "Deleted" => Ok(true),
+        "Added" | "Updated" | "Replaced" | "Sync" => Ok(false),
+        kind => Err(PyValueError::new_err(format!(
+            "changes[{place}]: {kind:?} is no type of a delta that a store can take"
+        ))),
     }
 }
 
