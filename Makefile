@@ -7,7 +7,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml C
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-python test-rust lint format bench mutants soak clean
+.PHONY: help demo test test-python test-rust lint conformance format bench mutants soak clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	$(BIN)/mypy examples
 	$(BIN)/python -m mypy.stubtest kubeinformer._core $(wildcard tests/typing/stubtest-allowlist.txt:%=--allowlist %)
 	$(BIN)/python -m kubeinformer.informers.generate --check
+	$(BIN)/python tests/conformance/table.py --check
+
+conformance: $(VENV)/.python ## write docs/conformance.md, the table of statements and tests
+	$(BIN)/python tests/conformance/table.py
 
 format: $(VENV)/.built ## rewrite sources in the project's format
 	cargo fmt --all

@@ -342,6 +342,19 @@ class ThreadSafeStore(Generic[_T]):
     def delete_with_object(self, key: str, obj: Any) -> None:
         """The same, and the store's resourceVersion becomes that of `obj`, unless that is a tombstone (§28)."""
 
+    def transaction(self, changes: Sequence[tuple[str, str, Any]]) -> None:
+        """Make many changes, in order, under one lock (§25).
+
+        The store's resourceVersion becomes that of the last object; a tombstone leaves it (§29).
+
+        Args:
+            changes: (type, key, object), the types as of a queue's deltas: "Added", "Updated", "Replaced", "Sync" or
+                "Deleted".
+
+        Raises:
+            ValueError: another type; nothing is done.
+        """
+
     def get(self, key: str) -> _T | None:
         """What has the key, or None."""
 
@@ -416,12 +429,17 @@ class Indexer(Generic[_T]):
         cls,
         key_func: Callable[[_T], str] | None = None,
         indexers: Mapping[str, _IndexFunc[_T]] | None = None,
+        *,
+        transformer: Callable[[Any], _T] | None = None,
     ) -> Self:
         """Make an empty store.
 
         Args:
             key_func: takes an object, returns its key; None = `deletion_handling_meta_namespace_key_func`.
             indexers: index functions by name.
+            transformer: gives what `add`, `update` and `replace` store in place of an object, under the key that the
+                object had before (§24); not called by `transaction` (§25). What it raises is raised by the call, and
+                nothing is written (§23).
 
         Raises:
             TypeError: one of them is not callable.
@@ -449,7 +467,7 @@ class Indexer(Generic[_T]):
         """
 
     def transaction(self, changes: Sequence[tuple[str, Any]]) -> None:
-        """Make many changes, in order, under one lock (§25).
+        """Make many changes, in order, under one lock; the transformer is not called (§25).
 
         The store's resourceVersion becomes that of the last object; a tombstone leaves it (§29).
 
@@ -545,7 +563,7 @@ class DeltaFIFO(Generic[_T]):
             known_objects: what the consumer holds, such as an `Indexer`.
             emit_delta_type_replaced: `replace` gives "Replaced" instead of "Sync" (§36).
             transformer: called once with each object that is queued, not with tombstones (§46); what it raises is
-                raised by the call, and nothing is queued.
+                raised by the call, and nothing is queued, of a list neither.
 
         Raises:
             TypeError: `known_objects` lacks `list_keys` or `get_by_key`.

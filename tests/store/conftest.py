@@ -1,14 +1,5 @@
-from __future__ import annotations
+"""The fixture of `store_support`, for the tests of this folder."""
 
-from collections.abc import Callable
-from typing import Any
+from store_support import make_store
 
-import pytest
-from store_support import STORES
-
-
-@pytest.fixture(params=STORES, ids=["Indexer", "ThreadSafeStore"])
-def make_store(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Makes a store of things, from index functions by name."""
-    made: Callable[..., Any] = request.param
-    return made
+__all__ = ["make_store"]

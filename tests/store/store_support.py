@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from kubernetes import client
+
+from kubeinformer import KubeObject
 from kubeinformer.cache import Indexer, ThreadSafeStore
 
 
@@ -20,6 +25,28 @@ class Thing:
 
 def values_of(thing: Thing) -> Sequence[str]:
     return thing.values
+
+
+def strict(thing: Thing) -> list[str]:
+    """Raises what the thing says, and else gives its values."""
+    for value in thing.values:
+        if value.startswith("!"):
+            raise ValueError(f"{thing.key} has {value}")
+    return list(thing.values)
+
+
+def named(name: str, namespace: str) -> list[Any]:
+    """An object of that name as a KubeObject, a dict, a model, and as what is made like one."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    raw = f'{{"metadata":{{"name":"{name}","namespace":"{namespace}"}}}}'.encode()
+    return [
+        KubeObject(raw),
+        {"metadata": metadata},
+        {"metadata": {"name": name, "namespace": namespace or None}},
+        client.V1Pod(metadata=client.V1ObjectMeta(name=name, namespace=namespace or None)),
+        SimpleNamespace(metadata=metadata),
+        KubeObject(raw).to_dict(),
+    ]
 
 
 class KeyedStore:
@@ -61,3 +88,10 @@ def indexer(indexers: dict[str, Any] | None = None) -> Indexer[Any]:
 
 
 STORES: list[Callable[..., Any]] = [indexer, KeyedStore]
+
+
+@pytest.fixture(params=STORES, ids=["Indexer", "ThreadSafeStore"])
+def make_store(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes a store of things, from index functions by name."""
+    made: Callable[..., Any] = request.param
+    return made

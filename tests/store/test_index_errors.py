@@ -8,20 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from store_support import Thing, indexer, values_of
+from store_support import Thing, indexer, strict, values_of
 
 from kubeinformer import IndexNotFoundError
 from kubeinformer.cache import ThreadSafeStore
 
 Make = Callable[..., Any]
-
-
-def strict(thing: Thing) -> list[str]:
-    """Raises what the thing says, and else gives its values."""
-    for value in thing.values:
-        if value.startswith("!"):
-            raise ValueError(f"{thing.key} has {value}")
-    return list(thing.values)
 
 
 @pytest.fixture
@@ -34,20 +26,6 @@ def summary(store: Any) -> dict[str, dict[str, str]]:
     return {
         index: {key: str(error) for key, error in of_index.items()} for index, of_index in store.index_errors().items()
     }
-
-
-def test_object_is_stored_under_no_value_of_the_index_that_fails(make_store: Make) -> None:
-    store = make_store({"strict": strict, "values": values_of})
-    good, bad = Thing("a", ["x"]), Thing("b", ["x", "!"])
-    store.add(good)
-    store.add(bad)
-    assert store.get_by_key("b") is bad
-    assert sorted(store.list_keys()) == ["a", "b"]
-    assert store.index_keys("strict", "x") == ["a"]
-    assert store.index_keys("values", "x") == ["a", "b"]
-    assert store.list_index_func_values("strict") == ["x"]
-    assert summary(store) == {"strict": {"b": "b has !"}}
-    assert isinstance(store.index_errors()["strict"]["b"], ValueError)
 
 
 def test_object_that_begins_to_fail_leaves_its_values(make_store: Make) -> None:
@@ -108,15 +86,6 @@ def test_half_of_an_iterable_that_fails_counts_for_nothing(make_store: Make) -> 
     store.add(Thing("a"))
     assert store.list_index_func_values("index") == []
     assert summary(store) == {"index": {"a": "half"}}
-
-
-def test_s17_error_of_a_query_is_raised(make_store: Make) -> None:
-    store = make_store({"strict": strict})
-    with pytest.raises(ValueError, match="q has !"):
-        store.index("strict", Thing("q", ["!"]))
-    with pytest.raises(TypeError, match="not a string"):
-        make_store({"text": lambda _: "text"}).index("text", Thing("q"))
-    assert store.index_errors() == {}
 
 
 def test_error_while_indexers_are_added_is_recorded(make_store: Make, errors: Callable[[], list[str]]) -> None:

@@ -14,12 +14,20 @@ from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
     ExplicitKey,
     deletion_handling_meta_namespace_key_func,
+    index_func_to_key_func_adapter,
     meta_namespace_index_func,
     meta_namespace_key_func,
     split_meta_namespace_key,
 )
+from kubeinformer.cache.object_name import (
+    ObjectName,
+    deletion_handling_object_to_name,
+    object_to_name,
+    parse_object_name,
+)
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
+from kubeinformer.cache.undelta_store import UndeltaStore
 from kubeinformer.cache.waiting import wait_for_cache_sync
 
 Store = Indexer
@@ -36,6 +44,7 @@ __all__ = [
     "EventStream",
     "ExplicitKey",
     "Indexer",
+    "ObjectName",
     "RealFIFO",
     "Reflector",
     "ReplacedAllInfo",
@@ -44,9 +53,14 @@ __all__ = [
     "Store",
     "SyncAllInfo",
     "ThreadSafeStore",
+    "UndeltaStore",
     "deletion_handling_meta_namespace_key_func",
+    "deletion_handling_object_to_name",
+    "index_func_to_key_func_adapter",
     "meta_namespace_index_func",
     "meta_namespace_key_func",
+    "object_to_name",
+    "parse_object_name",
     "split_meta_namespace_key",
     "wait_for_cache_sync",
 ]

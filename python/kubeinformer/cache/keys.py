@@ -5,7 +5,7 @@ Two objects are versions of the same thing, to a store or a queue, iff their key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
@@ -73,6 +73,21 @@ def meta_namespace_index_func(obj: Any) -> list[str]:
         ObjectKeyError: `obj` has no name.
     """
     return [split_meta_namespace_key(meta_namespace_key_func(obj))[0]]
+
+
+def index_func_to_key_func_adapter(index_func: Callable[[Any], Iterable[str] | None]) -> Callable[[Any], str]:
+    """A key function of an index function that gives one value for each object (client-go's IndexFuncToKeyFuncAdapter).
+
+    It raises ValueError for an object that has none or several, and what `index_func` raises.
+    """
+
+    def key_func(obj: Any) -> str:
+        values = list(index_func(obj) or ())
+        if len(values) != 1:
+            raise ValueError(f"too many keys: {values}" if values else "no key: the index function gave no value")
+        return values[0]
+
+    return key_func
 
 
 NAMESPACE_INDEX = "namespace"

@@ -1,4 +1,4 @@
-"""What the user's own functions did wrong, in the log: with the object's key, once for a function and key."""
+"""What the user did wrong, in the log: for a function with the object's key, once for a function and key."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def index_function_failed(index: str, key: str, error: BaseException) -> None:
 def handler_failed(handler: str, key: str, error: BaseException) -> None:
     """A handler raised: the notification counts as delivered, and delivery goes on (unlike client-go §151)."""
     logger.error("event handler %s failed on %s: %r", handler, key, error, exc_info=error)
+
+
+def run_twice(informer: str) -> None:
+    """`run` was called on an informer that had been started, which changes nothing (client-go §156)."""
+    logger.warning("informer %s was started before; an informer runs once", informer)

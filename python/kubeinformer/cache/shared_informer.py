@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Index, KubeObject
+from kubeinformer.cache import reports
 from kubeinformer.cache.controller import Controller, join
 from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.event_stream import EventStream
@@ -245,11 +246,16 @@ class SharedIndexInformer(Generic[T]):
         return True
 
     def run(self, stop: threading.Event) -> None:
-        """Start, and block until `stop` is set and all threads have ended (client-go's Run)."""
-        if self.start(stop):
-            while not stop.wait(0.1):
-                pass
-            self.shutdown()
+        """Start, and block until `stop` is set and all threads have ended (client-go's Run).
+
+        If it was started before, it says so in the log and returns (§156).
+        """
+        if not self.start(stop):
+            reports.run_twice(self.name)
+            return
+        while not stop.wait(0.1):
+            pass
+        self.shutdown()
 
     def stop(self) -> None:
         """Begin to stop: no wait. Readers, processor and handlers end; what waits is dropped (client-go §153)."""

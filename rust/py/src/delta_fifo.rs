@@ -51,16 +51,16 @@ impl DeltaFIFO {
     fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         self.around.birth.check()?;
         let py = obj.py();
+        let deleted = self.around.deleted(obj)?;
         let queued = {
-            let deleted = self.around.deleted(obj)?;
+            let deleted = deleted.clone();
             detached(py, || self.core.delete(SOURCE, deleted))
         };
         if queued || !self.around.has_known_objects() {
             return Ok(());
         }
         let quiet = self.around.quiet(py, |slice| self.core.quiet(slice))?;
-        let known = self.around.knows(py, &self.around.key(obj)?);
-        let deleted = self.around.deleted(obj)?;
+        let known = self.around.knows(py, deleted.key());
         detached(py, || quiet.delete(SOURCE, deleted, known));
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
+use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::queue::{Delta, DeltaObject, DeltaType, Known, SourceId, WaitError};
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyTypeError};
@@ -29,12 +30,22 @@ pub struct Surroundings {
 }
 
 /// An object on its way into a queue.
+#[derive(Clone)]
 pub enum Incoming {
     Object(Arc<Item>),
     Tombstone {
         key: Arc<str>,
         object: Option<Arc<Item>>,
     },
+}
+
+impl Incoming {
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Object(item) => item.key(),
+            Self::Tombstone { key, .. } => key,
+        }
+    }
 }
 
 impl From<Incoming> for DeltaObject<Item> {
@@ -69,7 +80,11 @@ impl Surroundings {
         })
     }
 
+    /// That of a tombstone is the one it carries, whatever the key function is (client-go §3).
     pub fn key(&self, object: &Bound<'_, PyAny>) -> PyResult<String> {
+        if object.is_instance(tombstone_class(object.py())?)? {
+            return object.getattr("key")?.extract();
+        }
         self.key_function.key(object)
     }
 
@@ -96,7 +111,7 @@ impl Surroundings {
         if !object.is_instance(tombstone_class(object.py())?)? {
             return Ok(Incoming::Object(self.object(object)?));
         }
-        let key: String = object.getattr("key")?.extract()?;
+        let key = self.key(object)?;
         let last = object.getattr("obj")?;
         let last = (!last.is_none()).then(|| Item::new(&key, &last));
         Ok(Incoming::Tombstone {

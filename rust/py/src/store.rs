@@ -54,6 +54,25 @@ impl ThreadSafeStore {
         )
     }
 
+    fn transaction(
+        &self,
+        py: Python<'_>,
+        changes: Vec<(Bound<'_, PyString>, String, Bound<'_, PyAny>)>,
+    ) -> PyResult<()> {
+        let made = changes.iter().enumerate().map(|(place, (kind, key, obj))| {
+            Ok(if deletes(place, kind.to_str()?)? {
+                Change::Delete(key.clone())
+            } else {
+                Change::Put(Item::new(key, obj))
+            })
+        });
+        let made: Vec<Change> = made.collect::<PyResult<_>>()?;
+        let version = changes
+            .last()
+            .and_then(|(_, _, obj)| resource_version_of(obj));
+        self.inner.write(py, &made, false, version.as_deref())
+    }
+
     fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.inner.get(py, key)
     }
@@ -138,26 +157,35 @@ impl ThreadSafeStore {
 pub struct Indexer {
     inner: Indexed,
     key_function: KeyFunction,
+    transformer: Option<Py<PyAny>>,
 }
 
 impl Indexer {
-    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<Change> {
-        Ok(Change::Put(self.key_function.item(obj)?))
+    /// The transformed object, under the key that it had before (client-go §24).
+    fn put<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<(Change, Bound<'py, PyAny>)> {
+        let key = self.key_function.key(obj)?;
+        let obj = match &self.transformer {
+            Some(transformer) => transformer.bind(obj.py()).call1((obj,))?,
+            None => obj.clone(),
+        };
+        Ok((Change::Put(Item::new(&key, &obj)), obj))
     }
 }
 
 #[pymethods]
 impl Indexer {
     #[new]
-    #[pyo3(signature = (key_func=None, indexers=None))]
+    #[pyo3(signature = (key_func=None, indexers=None, *, transformer=None))]
     fn new(
         py: Python<'_>,
         key_func: Option<Bound<'_, PyAny>>,
         indexers: Option<&Bound<'_, PyMapping>>,
+        transformer: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self {
             inner: Indexed::new(indexers)?,
             key_function: KeyFunction::new(py, key_func)?,
+            transformer: transformer.map(Bound::unbind),
         })
     }
 
@@ -166,9 +194,10 @@ impl Indexer {
     }
 
     fn update(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let version = resource_version_of(obj);
+        let (change, obj) = self.put(obj)?;
+        let version = resource_version_of(&obj);
         self.inner
-            .write(obj.py(), &[self.put(obj)?], false, version.as_deref())
+            .write(obj.py(), &[change], false, version.as_deref())
     }
 
     fn delete(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -186,14 +215,10 @@ impl Indexer {
         let (mut good, mut last) = (Vec::with_capacity(changes.len()), None);
         let (mut successful, mut failures) = (Vec::new(), Vec::new());
         for (place, (kind, obj)) in changes.iter().enumerate() {
-            let change = match kind.to_str()? {
-                "Deleted" => self.key_function.key(obj).map(Change::Delete),
-                "Added" | "Updated" | "Replaced" | "Sync" => self.put(obj),
-                kind => {
-                    return Err(PyValueError::new_err(format!(
-                        "changes[{place}]: {kind:?} is no type of a delta that a store can take"
-                    )))
-                }
+            let change = if deletes(place, kind.to_str()?)? {
+                self.key_function.key(obj).map(Change::Delete)
+            } else {
+                self.key_function.item(obj).map(Change::Put)
             };
             match change {
                 Ok(change) => {
@@ -240,7 +265,7 @@ impl Indexer {
     ) -> PyResult<()> {
         let changes: Vec<Change> = items
             .iter()
-            .map(|obj| self.put(obj))
+            .map(|obj| Ok(self.put(obj)?.0))
             .collect::<PyResult<_>>()?;
         self.inner.write(py, &changes, true, Some(resource_version))
     }
@@ -301,6 +326,17 @@ impl Indexer {
 
     fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         self.inner.contains(py, key)
+    }
+}
+
+/// Whether a change of this type, at this place of a transaction, takes something out.
+fn deletes(place: usize, kind: &str) -> PyResult<bool> {
+    match kind {
+        "Deleted" => Ok(true),
+        "Added" | "Updated" | "Replaced" | "Sync" => Ok(false),
+        kind => Err(PyValueError::new_err(format!(
+            "changes[{place}]: {kind:?} is no type of a delta that a store can take"
+        ))),
     }
 }
 

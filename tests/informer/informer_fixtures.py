@@ -1,0 +1,47 @@
+"""Fixtures of the informer tests: an embedded server and factories that leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from informer_support import informer_threads
+
+from kubeinformer import ControllerOptions, SharedInformerFactory
+from kubeinformer.cache.backoff import Backoff
+from kubeinformer.testing import APIServer
+
+
+@pytest.fixture
+def server() -> Iterator[APIServer]:
+    with APIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make_factory(server: APIServer) -> Iterator[Callable[..., SharedInformerFactory]]:
+    """Factories on the server; after the test they are shut down and no thread of theirs may be left."""
+    factories: list[SharedInformerFactory] = []
+
+    def make(*, options: dict[str, Any] | None = None, **arguments: Any) -> SharedInformerFactory:
+        factory = SharedInformerFactory(server.api_client(), options=ControllerOptions(**(options or {})), **arguments)
+        factories.append(factory)
+        return factory
+
+    yield make
+    for factory in factories:
+        assert factory.shutdown(timeout=10) == []
+    assert informer_threads() == []
+
+
+@pytest.fixture
+def factory(make_factory: Callable[..., SharedInformerFactory]) -> SharedInformerFactory:
+    return make_factory()
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between attempts of 10 to 100 ms instead of 0.8 to 60 s."""
+    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", partial(Backoff, initial=0.01, cap=0.05))
