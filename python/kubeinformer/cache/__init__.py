@@ -25,6 +25,8 @@ from kubeinformer.cache.object_name import (
     object_to_name,
     parse_object_name,
 )
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.undelta_store import UndeltaStore
@@ -45,6 +47,7 @@ __all__ = [
     "ExplicitKey",
     "Indexer",
     "ObjectName",
+    "ListWatch",
     "RealFIFO",
     "Reflector",
     "ReplacedAllInfo",
@@ -61,6 +64,9 @@ __all__ = [
     "meta_namespace_key_func",
     "object_to_name",
     "parse_object_name",
+    "new_indexer_informer",
+    "new_informer",
+    "new_shared_index_informer",
     "split_meta_namespace_key",
     "wait_for_cache_sync",
 ]
