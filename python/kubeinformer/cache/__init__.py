@@ -28,6 +28,11 @@ from kubeinformer.cache.object_name import (
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_store import (
+    ReflectorStore,
+    new_namespace_keyed_indexer_and_reflector,
+    new_reflector,
+)
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.undelta_store import UndeltaStore
 from kubeinformer.cache.waiting import wait_for_cache_sync
@@ -50,6 +55,7 @@ __all__ = [
     "ListWatch",
     "RealFIFO",
     "Reflector",
+    "ReflectorStore",
     "ReplacedAllInfo",
     "ResourceEventHandler",
     "ResourceEventHandlerFuncs",
@@ -66,6 +72,8 @@ __all__ = [
     "parse_object_name",
     "new_indexer_informer",
     "new_informer",
+    "new_namespace_keyed_indexer_and_reflector",
+    "new_reflector",
     "new_shared_index_informer",
     "split_meta_namespace_key",
     "wait_for_cache_sync",

@@ -25,3 +25,8 @@ def run_twice(informer: str) -> None:
 def list_watch_function_failed(what: str, error: BaseException) -> None:
     """A function of a `ListWatch` raised what is no failure of a connection: it is tried again, as after one."""
     logger.error("%s failed: %r", what, error, exc_info=error)
+
+
+def store_failed(reflector: str, key: str, error: BaseException) -> None:
+    """A store's method raised on an event: that is lost until the next list (client-go §120)."""
+    logger.error("%s: the store failed on %s: %r", reflector, key or "a bookmark or resync", error, exc_info=error)
