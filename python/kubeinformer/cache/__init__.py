@@ -10,6 +10,13 @@ from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
 from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
 from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.expiration_cache import (
+    ExpirationCache,
+    ExpirationPolicy,
+    TimestampedEntry,
+    TTLPolicy,
+    new_ttl_store,
+)
 from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
     ExplicitKey,
@@ -26,7 +33,9 @@ from kubeinformer.cache.object_name import (
     parse_object_name,
 )
 from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
 from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
+from kubeinformer.cache.pager import ListPager
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_store import (
     ReflectorStore,
@@ -49,10 +58,14 @@ __all__ = [
     "DeltaFIFO",
     "Event",
     "EventStream",
+    "ExpirationCache",
+    "ExpirationPolicy",
     "ExplicitKey",
     "Indexer",
     "ObjectName",
+    "ListPager",
     "ListWatch",
+    "MutationCache",
     "RealFIFO",
     "Reflector",
     "ReflectorStore",
@@ -61,8 +74,10 @@ __all__ = [
     "ResourceEventHandlerFuncs",
     "Store",
     "SyncAllInfo",
+    "TTLPolicy",
     "ThreadSafeStore",
     "UndeltaStore",
+    "TimestampedEntry",
     "deletion_handling_meta_namespace_key_func",
     "deletion_handling_object_to_name",
     "index_func_to_key_func_adapter",
@@ -72,9 +87,11 @@ __all__ = [
     "parse_object_name",
     "new_indexer_informer",
     "new_informer",
+    "new_integer_resource_version_mutation_cache",
     "new_namespace_keyed_indexer_and_reflector",
     "new_reflector",
     "new_shared_index_informer",
+    "new_ttl_store",
     "split_meta_namespace_key",
     "wait_for_cache_sync",
 ]

@@ -16,7 +16,7 @@ from kubeinformer.cache import reports
 from kubeinformer.cache.api_status import status_error
 from kubeinformer.cache.clock import SystemClock
 from kubeinformer.cache.fork_guard import ForkGuard
-from kubeinformer.cache.list_watch_bodies import list_body, refusal_of
+from kubeinformer.cache.list_watch_bodies import list_body, list_dict, refusal_of
 from kubeinformer.cache.list_watch_responses import Body, EventBody, call, is_response
 from kubeinformer.errors import Error, TransportError
 from kubeinformer.options import ListOptions
@@ -129,11 +129,8 @@ class ListWatch:
         """
         self._guard.check()
         result = self._list_func(self._for_list(options))
-        if isinstance(result, dict):
-            return result
         if not is_response(result):
-            body: dict[str, Any] = orjson.loads(list_body(result))
-            return body
+            return list_dict(result)
         response = _response(result, "LIST", _READ_TIMEOUT, None)
         complete = False
         try:

@@ -17,6 +17,7 @@ from kubeinformer.errors import APIStatusError
 from kubeinformer.models import is_model, to_json_dict
 
 _RAW = (bytes, bytearray, memoryview)
+_LIST_CONTRACT = "list_func must return a list object (a dict, bytes or a model)"
 
 
 def list_body(result: Any) -> bytes:
@@ -30,7 +31,28 @@ def list_body(result: Any) -> bytes:
     """
     if isinstance(result, _RAW):
         return bytes(result)
-    return _json(_as_mapping(result, "list_func must return a list object (a dict, bytes or a model)"))
+    return _json(_as_mapping(result, _LIST_CONTRACT))
+
+
+def list_dict(result: Any) -> dict[str, Any]:
+    """The same as a dict, whose items may still be models if it was one already.
+
+    Raises:
+        TypeError: see `list_body`.
+    """
+    if isinstance(result, _RAW):
+        listed: dict[str, Any] = orjson.loads(bytes(result))
+        return listed
+    return _as_mapping(result, _LIST_CONTRACT)
+
+
+def object_json(obj: Any) -> bytes:
+    """The JSON of one object: a dict, a model, or what has `to_dict`.
+
+    Raises:
+        TypeError: it is none of these, or holds what JSON has not.
+    """
+    return _json(_as_mapping(obj, "an object must be a dict or a model"))
 
 
 def event_line(event: Any) -> bytes:
