@@ -123,5 +123,9 @@ def test_bad_arguments_are_named() -> None:
         new_informer(list_watch, PODS, -1, Recorder())
     with pytest.raises(TypeError, match="namespaces must be a sequence of names"):
         new_shared_index_informer(list_watch, PODS, namespaces="default")
+    with pytest.raises(ValueError, match="namespaces have no use beside it"):
+        new_shared_index_informer(list_watch, PODS, namespaces=["default"])
+    with pytest.raises(ValueError, match="each once"):
+        new_shared_index_informer(list_watch, PODS, namespaces=["a", "a"])
     with pytest.raises(TypeError, match="handler must have on_add"):
         new_informer(list_watch, PODS, 0, print)  # type: ignore[arg-type]

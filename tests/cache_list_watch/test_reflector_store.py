@@ -296,6 +296,17 @@ def test_a_store_must_have_the_methods_of_one() -> None:
         new_reflector(list_watch, PODS, {})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="resync_period"):
         new_reflector(list_watch, PODS, Log(), -1)
+    with pytest.raises(ValueError, match="namespaces have no use beside it"):
+        new_reflector(list_watch, PODS, Log(), namespace="default")
+
+
+def test_s83_a_reflector_that_is_stopped_before_asks_nothing() -> None:
+    script = Script([pod_list("1")])
+    stop = threading.Event()
+    stop.set()
+    reflector = new_reflector(script.list_watch(), PODS, Log())
+    reflector.run(stop)
+    assert (script.lists, script.watches, reflector.phase()) == ([], [], "stopped")
 
 
 def test_a_reflector_runs_in_the_thread_that_calls_it_and_ends_with_its_stop() -> None:

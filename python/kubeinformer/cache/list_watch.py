@@ -16,7 +16,7 @@ from kubeinformer.cache import reports
 from kubeinformer.cache.api_status import status_error
 from kubeinformer.cache.clock import SystemClock
 from kubeinformer.cache.fork_guard import ForkGuard
-from kubeinformer.cache.list_watch_bodies import list_body, list_dict, refusal_of
+from kubeinformer.cache.list_watch_bodies import is_api_exception, list_body, list_dict, refusal_of
 from kubeinformer.cache.list_watch_responses import Body, EventBody, call, is_response
 from kubeinformer.errors import Error, TransportError
 from kubeinformer.options import ListOptions
@@ -56,10 +56,14 @@ class ListWatch:
     `options.resource_version` and to end after `options.timeout_seconds`; what goes on for longer is given up, as a
     watch over HTTP is.
 
-    Both are called on threads of their own, one call at a time for one reflector. What they raise counts as follows: an
-    `APIStatusError`, or an `ApiException` of the kubernetes package, is the server's answer with that status (410 leads
-    to a new list, 429 and Retry-After to a wait), in the middle of a watch an ERROR event; everything else is a
-    connection that failed, and is tried again after a wait, and logged with its traceback if it is no such failure.
+    Both are called on threads of their own, one call at a time for one reflector; `list_func` also for one object, when
+    a watch had no event, to hear of the server's version. A list function has no deadline, so give your client one;
+    a watch function has to return within `options.timeout_seconds` and a minute.
+
+    What they raise counts as follows: an `APIStatusError`, or an `ApiException` of the kubernetes package, is the
+    server's answer with that status (410 leads to a new list, 429 and Retry-After to a wait), in the middle of a watch
+    an ERROR event; everything else is a connection that failed, and is tried again after a wait, and logged with its
+    traceback if it is no such failure.
 
     Stopping never waits for them. A list call that is under way is abandoned (client-go §84). Of an iteration that is
     under way `stop()`, or else `close()`, of what `watch_func` returned is called, once, from another thread; a raw
@@ -153,11 +157,7 @@ class ListWatch:
         connect_timeout: float,
         stop: StopSignal | None = None,
     ) -> Response:
-        """See `Transport.request`: calls a function. `path` and `accept` are for the log; the functions know theirs.
-
-        A list function has no deadline here; a watch function has to return within the watch's timeoutSeconds and
-        `read_timeout`.
-        """
+        """See `Transport.request`: calls a function, which knows its own path; this one is for the log."""
         self._guard.check()
         options = ListOptions.from_query(query)
         where = f"{'WATCH' if options.watch else 'LIST'} {path}"
@@ -211,11 +211,9 @@ class ListWatch:
         """The failure of a connection that an exception counts as."""
         if isinstance(error, TransportError):
             return error
-        from kubernetes.client.exceptions import ApiException
-
         kind = (type(error), str(error))
         connection = OSError | urllib3.exceptions.HTTPError | http.client.HTTPException
-        foreseen = isinstance(error, Error | ApiException | connection)
+        foreseen = isinstance(error, Error | connection) or is_api_exception(error)
         if not foreseen and kind not in self._reported and len(self._reported) < 64:
             self._reported.add(kind)
             reports.list_watch_function_failed(f"{where}: the function", error)

@@ -7,10 +7,12 @@ it sent; so readers and reflector take in what functions give as they take in wh
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from urllib3 import HTTPHeaderDict
 
 from kubeinformer._core import JSONMapping, JSONSequence, KubeObject
 from kubeinformer.errors import APIStatusError
@@ -139,9 +141,6 @@ class Refusal:
 
 def refusal_of(error: BaseException) -> Refusal | None:
     """The answer behind an `APIStatusError` or an `ApiException` of the kubernetes package; None behind another."""
-    from kubernetes.client.exceptions import ApiException
-    from urllib3 import HTTPHeaderDict
-
     if isinstance(error, APIStatusError):
         headers = HTTPHeaderDict()
         if error.retry_after is not None:
@@ -151,19 +150,25 @@ def refusal_of(error: BaseException) -> Refusal | None:
             causes = [{"reason": "ResourceVersionTooLarge"}] if b"ResourceVersionTooLarge" in body else []
             body = _json(_status(error.code, error.reason, str(error), causes))
         return Refusal(error.code, headers, body)
-    if isinstance(error, ApiException):
-        status = error.status
+    if is_api_exception(error):
+        status = getattr(error, "status", None)
         if not isinstance(status, int) or not status:
             return None
-        text = error.body or b""
+        text = getattr(error, "body", None) or b""
         body = text.encode() if isinstance(text, str) else bytes(text)
         if not body:
             # The kubernetes package's Watch tells of an ERROR event as "reason: message".
-            message = str(error.reason or "")
+            message = str(getattr(error, "reason", None) or "")
             reason = message.partition(":")[0]
             body = _json(_status(int(status), reason if reason.isalnum() else "", message))
-        return Refusal(int(status), HTTPHeaderDict(error.headers or {}), body)
+        return Refusal(int(status), HTTPHeaderDict(getattr(error, "headers", None) or {}), body)
     return None
+
+
+def is_api_exception(error: BaseException) -> bool:
+    """Whether this is the kubernetes package's ApiException; that need not be loaded."""
+    module = sys.modules.get("kubernetes.client.exceptions")
+    return module is not None and isinstance(error, module.ApiException)
 
 
 def _status_of(body: bytes) -> dict[str, Any] | None:

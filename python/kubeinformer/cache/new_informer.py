@@ -9,6 +9,7 @@ from kubeinformer._core import Index, KubeObject
 from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.index_functions import IndexFunc
+from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.options import ListOptions
@@ -46,14 +47,17 @@ def new_shared_index_informer(
 
     Raises:
         TypeError: `list_watch` is none of these, `namespaces` is a string, or an indexer is none.
-        ValueError: `resync_period` is negative, or a path of an index does not parse.
+        ValueError: `resync_period` is negative, a namespace is empty or named twice, there are `namespaces` with a
+            `ListWatch`, or a path of an index does not parse.
     """
     if not resync_period >= 0:
         raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
     if isinstance(namespaces, str):
         raise TypeError(f"namespaces must be a sequence of names, not a string: [{namespaces!r}]")
+    if namespaces is not None and (not namespaces or not all(namespaces) or len(set(namespaces)) < len(namespaces)):
+        raise ValueError(f"namespaces must be names, each once, or None for the whole cluster: {[*namespaces]}")
     controller = Controller(
-        to_transport(list_watch),
+        to_transport(list_watch, scoped=namespaces is not None),
         resource,
         namespaces=namespaces,
         list_options=ListOptions,
@@ -116,9 +120,16 @@ def new_indexer_informer(
     return informer.indexer(), informer.controller
 
 
-def to_transport(list_watch: Transport | ApiClient) -> Transport:
-    """What sends requests for this: itself, or for an ApiClient a transport of its own."""
+def to_transport(list_watch: Transport | ApiClient, *, scoped: bool = False) -> Transport:
+    """What sends requests for this: itself, or for an ApiClient a transport of its own.
+
+    Args:
+        list_watch: see `new_shared_index_informer`.
+        scoped: a namespace is asked for, of which the functions of a `ListWatch` hear nothing.
+    """
     source: Any = list_watch
+    if scoped and isinstance(source, ListWatch):
+        raise ValueError("the functions of a ListWatch choose what they list: namespaces have no use beside it")
     if hasattr(source, "request") and hasattr(source, "capabilities"):
         transport: Transport = source
         return transport

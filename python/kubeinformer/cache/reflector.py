@@ -138,6 +138,8 @@ class Reflector:
             raise RuntimeError(f"the reflector of {self.name} was started before")
         self._state.enter(Phase.CONNECTING)
         relist_reason: str | None = None
+        if stop is not None and stop.is_set():
+            self._stop.set()
         watcher = None if stop is None else StopWatcher(stop, self._stop.set, f"reflector-{self.name}")
         try:
             while not self._stop.is_set():

@@ -95,7 +95,7 @@ def new_reflector(
 
     Raises:
         TypeError: `store` lacks a method, or `list_watch` is no source.
-        ValueError: a number that makes no sense.
+        ValueError: a number that makes no sense, or a `namespace` with a `ListWatch`.
     """
     for method in ("add", "update", "delete", "replace", "resync"):
         if not callable(getattr(store, method, None)):
@@ -112,7 +112,7 @@ def new_reflector(
     resync = _Resync(source, resync_period, name) if resync_period > 0 else None
     return Reflector(
         source,
-        to_transport(list_watch),
+        to_transport(list_watch, scoped=namespace is not None),
         resource,
         namespace=namespace,
         list_options=list_options,
