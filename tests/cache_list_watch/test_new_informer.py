@@ -93,7 +93,7 @@ def test_s149_a_controller_has_synced_when_its_handler_has_seen_the_first_list()
         eventually(controller.has_synced, "the handler returned")
 
 
-def test_s156_a_controller_runs_once() -> None:
+def test_s156_a_controller_runs_once(caplog: pytest.LogCaptureFixture) -> None:
     script = Script([pod_list("1")])
     _, controller = new_informer(script.list_watch(), PODS, 0, Recorder())
     with run(controller.run):
@@ -102,6 +102,7 @@ def test_s156_a_controller_runs_once() -> None:
         assert not controller.is_stopped()
     controller.run(threading.Event())
     assert len(script.lists) == 1
+    assert caplog.messages.count("informer pods was started before; an informer runs once") == 2
 
 
 def test_new_indexer_informer_has_indices() -> None:

@@ -26,15 +26,15 @@ from kubeinformer.cache.keys import (
     meta_namespace_key_func,
     split_meta_namespace_key,
 )
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
+from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.object_name import (
     ObjectName,
     deletion_handling_object_to_name,
     object_to_name,
     parse_object_name,
 )
-from kubeinformer.cache.list_watch import ListWatch
-from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
-from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.pager import ListPager
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_store import (
@@ -62,10 +62,10 @@ __all__ = [
     "ExpirationPolicy",
     "ExplicitKey",
     "Indexer",
-    "ObjectName",
     "ListPager",
     "ListWatch",
     "MutationCache",
+    "ObjectName",
     "RealFIFO",
     "Reflector",
     "ReflectorStore",
@@ -76,15 +76,13 @@ __all__ = [
     "SyncAllInfo",
     "TTLPolicy",
     "ThreadSafeStore",
-    "UndeltaStore",
     "TimestampedEntry",
+    "UndeltaStore",
     "deletion_handling_meta_namespace_key_func",
     "deletion_handling_object_to_name",
     "index_func_to_key_func_adapter",
     "meta_namespace_index_func",
     "meta_namespace_key_func",
-    "object_to_name",
-    "parse_object_name",
     "new_indexer_informer",
     "new_informer",
     "new_integer_resource_version_mutation_cache",
@@ -92,6 +90,8 @@ __all__ = [
     "new_reflector",
     "new_shared_index_informer",
     "new_ttl_store",
+    "object_to_name",
+    "parse_object_name",
     "split_meta_namespace_key",
     "wait_for_cache_sync",
 ]

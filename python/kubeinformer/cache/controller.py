@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeinformer._core import InformerCore
+from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
@@ -126,11 +127,13 @@ class Controller:
 
     def run(self, stop: threading.Event) -> None:
         """Start, and block until `stop` is set and all threads have ended (client-go's Run). Once (§156)."""
-        if self.start():
-            while not stop.wait(0.1) and not self.core.is_stopped():
-                pass
-            self.stop()
-            join(self.threads(), None)
+        if not self.start():
+            reports.run_twice(self.name)
+            return
+        while not stop.wait(0.1) and not self.core.is_stopped():
+            pass
+        self.stop()
+        join(self.threads(), None)
 
     def has_synced(self) -> bool:
         """Whether the first list is in the store, and the handler it was made with has returned from all of it."""
