@@ -43,6 +43,7 @@ __all__ = [
     "after_fork_in_child",
     "fork_count",
     "json_view",
+    "take_deltas",
 ]
 
 _T = TypeVar("_T")
@@ -1137,6 +1138,13 @@ class WatchReader:
     @property
     def error(self) -> bytes | None:
         """The JSON of the object of the ERROR event that ended the stream, mostly a Status."""
+
+def take_deltas(core: InformerCore) -> list[tuple[str, Any]]:
+    """Take everything that is queued, in order, instead of `process`: the store stays empty.
+
+    Pairs as of `RealFIFO` with atomic events: "Added", "Updated" or "Deleted" and a KubeObject, "ReplacedAll" and a
+    `ReplacedAllInfo`, "Bookmark" and a `BookmarkInfo`. For one thread at a time.
+    """
 
 def fork_count() -> int:
     """How often this process is a fork of a fork: what was made at another count belongs to a parent."""

@@ -1,4 +1,4 @@
-"""KubeObjects as models of the kubernetes package, made afresh on each call."""
+"""KubeObjects as models of the kubernetes package, made afresh on each call; and models as JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,20 @@ def _model_names() -> dict[tuple[str, str], str]:
 
 
 @cache
-def _deserializer() -> Callable[[str, str], Any]:
+def _types_by_model() -> dict[str, tuple[str, str]]:
+    return {model: type_meta for type_meta, model in _model_names().items()}
+
+
+@cache
+def _client() -> Any:
     from kubernetes.client import ApiClient, Configuration
 
-    client: Any = ApiClient(Configuration())
+    return ApiClient(Configuration())
+
+
+@cache
+def _deserializer() -> Callable[[str, str], Any]:
+    client = _client()
     if "response_text" in signature(client.deserialize).parameters:
         return lambda text, model: client.deserialize(text, model, "application/json")
     # Releases before 36 read the text off a response.
@@ -50,3 +60,23 @@ def deserialize(raw: bytes, model: str) -> Any:
         ValueError: the object does not pass the model's validation.
     """
     return _deserializer()(raw.decode(), model)
+
+
+def is_model(value: object) -> bool:
+    """Whether this is an object of a class of `kubernetes.client.models`."""
+    return hasattr(type(value), "openapi_types")
+
+
+def to_json_dict(model: Any) -> dict[str, Any]:
+    """A model as the dict of its JSON, with apiVersion and kind also where it lacks them and its class is a built-in's.
+
+    Times are spelled as the kubernetes package spells them.
+    """
+    data: dict[str, Any] = _client().sanitize_for_serialization(model)
+    name = type(model).__name__
+    item = name.removesuffix("List")
+    if item in _types_by_model():
+        api_version, kind = _types_by_model()[item]
+        data.setdefault("apiVersion", api_version)
+        data.setdefault("kind", kind if item == name else f"{kind}List")
+    return data

@@ -5,7 +5,9 @@ A field is in the query iff it differs from its default; names and values are th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -57,6 +59,32 @@ class ListOptions:
             if value or name in _FALSE_IS_A_VALUE:
                 query.append((parameter, str(value).lower() if kind is bool else str(value)))
         return query
+
+    @classmethod
+    def from_query(cls, query: Iterable[tuple[str, str]]) -> ListOptions:
+        """The options that `to_query` spells like this; other parameters are left out.
+
+        Raises:
+            ValueError: a number is none.
+        """
+        given = dict(query)
+        options = cls()
+        for name, parameter, kind in _PARAMETERS:
+            if (text := given.get(parameter)) is not None:
+                setattr(options, name, text == "true" if kind is bool else kind(text))
+        return options
+
+    def to_kwargs(self) -> dict[str, Any]:
+        """The options as arguments of the kubernetes package's list functions; what has its default is left out.
+
+        `watch` is too: `Watch().stream` sets it, and a function that is called for a raw stream gets `watch=True`.
+        """
+        kwargs: dict[str, Any] = {}
+        for name, _, _ in _PARAMETERS:
+            value = getattr(self, name)
+            if name != "watch" and value is not None and (value or name in _FALSE_IS_A_VALUE):
+                kwargs["_continue" if name == "continue_" else name] = value
+        return kwargs
 
 
 _PARAMETERS: tuple[tuple[str, str, type], ...] = (

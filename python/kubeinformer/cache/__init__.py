@@ -10,6 +10,13 @@ from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
 from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
 from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.expiration_cache import (
+    ExpirationCache,
+    ExpirationPolicy,
+    TimestampedEntry,
+    TTLPolicy,
+    new_ttl_store,
+)
 from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
     ExplicitKey,
@@ -19,13 +26,22 @@ from kubeinformer.cache.keys import (
     meta_namespace_key_func,
     split_meta_namespace_key,
 )
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
+from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.object_name import (
     ObjectName,
     deletion_handling_object_to_name,
     object_to_name,
     parse_object_name,
 )
+from kubeinformer.cache.pager import ListPager
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_store import (
+    ReflectorStore,
+    new_namespace_keyed_indexer_and_reflector,
+    new_reflector,
+)
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.undelta_store import UndeltaStore
 from kubeinformer.cache.waiting import wait_for_cache_sync
@@ -42,23 +58,38 @@ __all__ = [
     "DeltaFIFO",
     "Event",
     "EventStream",
+    "ExpirationCache",
+    "ExpirationPolicy",
     "ExplicitKey",
     "Indexer",
+    "ListPager",
+    "ListWatch",
+    "MutationCache",
     "ObjectName",
     "RealFIFO",
     "Reflector",
+    "ReflectorStore",
     "ReplacedAllInfo",
     "ResourceEventHandler",
     "ResourceEventHandlerFuncs",
     "Store",
     "SyncAllInfo",
+    "TTLPolicy",
     "ThreadSafeStore",
+    "TimestampedEntry",
     "UndeltaStore",
     "deletion_handling_meta_namespace_key_func",
     "deletion_handling_object_to_name",
     "index_func_to_key_func_adapter",
     "meta_namespace_index_func",
     "meta_namespace_key_func",
+    "new_indexer_informer",
+    "new_informer",
+    "new_integer_resource_version_mutation_cache",
+    "new_namespace_keyed_indexer_and_reflector",
+    "new_reflector",
+    "new_shared_index_informer",
+    "new_ttl_store",
     "object_to_name",
     "parse_object_name",
     "split_meta_namespace_key",

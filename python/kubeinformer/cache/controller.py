@@ -1,7 +1,8 @@
 """`Controller`: an informer's reflectors and its processor, and the threads they run on (client-go's Controller).
 
 While it runs, the store follows the server: each source has a reader thread that lists and watches, and one processor
-thread takes what they read to the store and the handlers. All threads have ended when `join` returns nothing.
+thread takes what they read to the store and the handlers. All threads have ended when `join` returns nothing. One that
+`new_informer` made has a handler too, whose thread is one of them.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kubeinformer._core import InformerCore
+from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_state import LastError
+from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.errors import APIStatusError, ClosedError
 from kubeinformer.index import namespace as namespace_index
 from kubeinformer.options import ListOptions
@@ -114,6 +118,30 @@ class Controller:
                 use_watch_list=options.use_watch_list,
             )
         self._threads: list[threading.Thread] = []
+        self._included: list[HandlerRegistration[Any]] = []
+
+    def include(self, registration: HandlerRegistration[Any]) -> None:
+        """Make a handler part of it, before `start`: its thread starts with the others, `has_synced` waits for it."""
+        self._included.append(registration)
+        self._threads.append(registration.thread)
+
+    def run(self, stop: threading.Event) -> None:
+        """Start, and block until `stop` is set and all threads have ended (client-go's Run). Once (§156)."""
+        if not self.start():
+            reports.run_twice(self.name)
+            return
+        while not stop.wait(0.1) and not self.core.is_stopped():
+            pass
+        self.stop()
+        join(self.threads(), None)
+
+    def has_synced(self) -> bool:
+        """Whether the first list is in the store, and the handler it was made with has returned from all of it."""
+        return self.core.has_synced() and all(registration.has_synced() for registration in self._included)
+
+    def is_stopped(self) -> bool:
+        """Whether it was stopped."""
+        return self.core.is_stopped()
 
     def start(self) -> bool:
         """Start the threads. False when they were started before (client-go §156)."""

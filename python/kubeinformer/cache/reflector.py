@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import random as _random
+import threading
 from collections.abc import Callable
 
 from kubeinformer.errors import APIStatusError, ClosedError, DecodeError, ForkedError, TransportError
@@ -23,6 +24,7 @@ from .paged_list import list_and_replace
 from .reflector_session import Session, StoppedError, Timing
 from .reflector_source import Source
 from .reflector_state import LastError, Phase, ReflectorCounters, ReflectorState
+from .stopping import StopWatcher
 from .watch import watch
 from .watch_list import watch_list
 
@@ -118,11 +120,14 @@ class Reflector:
             random=random,
         )
 
-    def run(self) -> None:
+    def run(self, stop: threading.Event | None = None) -> None:
         """List and watch until `stop`. Blocks until then; returns early only when the informer was closed.
 
         The first attempt is made at once, each later one after a wait, however the one before ended (§76). Once per
         reflector.
+
+        Args:
+            stop: an event that ends it too when it is set.
 
         Raises:
             RuntimeError: it ran before.
@@ -133,6 +138,9 @@ class Reflector:
             raise RuntimeError(f"the reflector of {self.name} was started before")
         self._state.enter(Phase.CONNECTING)
         relist_reason: str | None = None
+        if stop is not None and stop.is_set():
+            self._stop.set()
+        watcher = None if stop is None else StopWatcher(stop, self._stop.set, f"reflector-{self.name}")
         try:
             while not self._stop.is_set():
                 if relist_reason is not None and self._state.resource_version:
@@ -143,6 +151,8 @@ class Reflector:
             pass
         finally:
             self._state.enter(Phase.STOPPED)
+            if watcher is not None:
+                watcher.close()
 
     def _list_and_watch(self) -> tuple[str, Exception | None, bool]:
         """One attempt. Returns why it ended, the failure if it was one, and whether that is for `on_error`."""

@@ -20,3 +20,13 @@ def handler_failed(handler: str, key: str, error: BaseException) -> None:
 def run_twice(informer: str) -> None:
     """`run` was called on an informer that had been started, which changes nothing (client-go §156)."""
     logger.warning("informer %s was started before; an informer runs once", informer)
+
+
+def list_watch_function_failed(what: str, error: BaseException) -> None:
+    """A function of a `ListWatch` raised what is no failure of a connection: it is tried again, as after one."""
+    logger.error("%s failed: %r", what, error, exc_info=error)
+
+
+def store_failed(reflector: str, key: str, error: BaseException) -> None:
+    """A store's method raised on an event: that is lost until the next list (client-go §120)."""
+    logger.error("%s: the store failed on %s: %r", reflector, key or "a bookmark or resync", error, exc_info=error)

@@ -17,9 +17,20 @@ T = TypeVar("T")
 
 
 class SharedIndexer(Generic[T]):
-    """See the module. No method contacts the server, and none waits longer than a write of one batch takes."""
+    """See the module. No method contacts the server, and none waits longer than a write of one batch takes.
 
-    def __init__(self, core: InformerCore, index_functions: IndexFunctions, convert: Callable[[KubeObject], T]) -> None:
+    Attributes:
+        resource: "group/version/plural" of its objects.
+    """
+
+    def __init__(
+        self,
+        core: InformerCore,
+        index_functions: IndexFunctions,
+        convert: Callable[[KubeObject], T],
+        resource: str = "",
+    ) -> None:
+        self.resource = resource
         self._core = core
         self._index_functions = index_functions
         self._convert = convert
@@ -88,14 +99,16 @@ class SharedIndexer(Generic[T]):
             IndexNotFoundError: there is no such index.
             Exception: what the index function raises (§17).
         """
-        values = self._core.declared_values(index_name, obj)
-        if values is None:
-            values = self._index_functions.call(index_name, obj)
         found: dict[str, KubeObject] = {}
-        for value in dict.fromkeys(values):
+        for value in dict.fromkeys(self.index_values(index_name, obj)):
             for other in self._core.by_index(index_name, value):
                 found.setdefault(other.key, other)
         return self._all([*found.values()])
+
+    def index_values(self, index_name: str, obj: KubeObject) -> Sequence[str]:
+        """The values of an index for any object, stored or not. Raises as `index`."""
+        values = self._core.declared_values(index_name, obj)
+        return self._index_functions.call(index_name, obj) if values is None else values
 
     def list_index_func_values(self, index_name: str) -> Sequence[str]:
         """Values of an index that at least one object has; `[]` for an unknown index (§18)."""

@@ -215,7 +215,7 @@ class SharedIndexInformer(Generic[T]):
 
     def indexer(self) -> SharedIndexer[T]:
         """Read access to store and indices."""
-        return SharedIndexer(self._core, self._controller.index_functions, self._convert)
+        return SharedIndexer(self._core, self._controller.index_functions, self._convert, str(self.resource))
 
     def store(self) -> SharedIndexer[T]:
         """The same as `indexer()` (client-go's GetStore)."""

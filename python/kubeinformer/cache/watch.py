@@ -72,7 +72,8 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
                 continue
             return "watch_error", ending
         if accepted == 0 and lasted < short_of:
-            short = TransportError(f"a watch ended after {lasted:.1f} s without an event")
+            why = f": {ending}" if ending is not None else ""
+            short = TransportError(f"a watch ended after {lasted:.1f} s without an event{why}")
             short.__cause__ = ending
             return "very_short_watch", short
         if silent and lasted >= VERY_SHORT:

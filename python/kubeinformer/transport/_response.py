@@ -94,6 +94,21 @@ class HTTPResponse:
         except Exception:  # The status is what matters; a body that breaks off must not hide it.
             return b""
 
+    def read_all(self) -> bytes:
+        """The whole body, decoded; blocks for at most `read_timeout` at a time without a byte. Not after `read`.
+
+        Raises:
+            TransportError: as `read`.
+        """
+        self._file = None  # as in `read_error_body`
+        try:
+            self._wait_at_most(self._read_timeout)
+            return self._raw.read(decode_content=True) or b""
+        except Exception as error:
+            if self._shut:
+                raise self._stopped() from None
+            raise transport_error(error, self._where) from error
+
     def shutdown(self) -> None:
         """See `Response.shutdown`."""
         with self._lock:

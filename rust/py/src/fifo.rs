@@ -224,15 +224,25 @@ fn type_name(py: Python<'_>, kind: DeltaType) -> &Bound<'_, PyString> {
 
 /// (type, object), the object as it was given, or one of the info classes.
 pub fn delta<'py>(py: Python<'py>, delta: &Delta<Item>) -> PyResult<Bound<'py, PyTuple>> {
+    delta_of(py, delta, |item| Ok(item.object(py)))
+}
+
+/// The same for a queue of anything, of which `object` makes what Python gets.
+pub fn delta_of<'py, T>(
+    py: Python<'py>,
+    delta: &Delta<T>,
+    object: impl Fn(&Arc<T>) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
     let infos = || py.import("kubeinformer.cache.deltas");
-    let object = match &delta.object {
-        DeltaObject::Object(item) => item.object(py),
-        DeltaObject::Tombstone { key, object } => {
-            let last = object.as_ref().map(|item| item.object(py));
+    let about = match &delta.object {
+        DeltaObject::Object(one) => object(one)?,
+        DeltaObject::Tombstone { key, object: last } => {
+            let last = last.as_ref().map(&object).transpose()?;
             tombstone_class(py)?.call1((&**key, last))?
         }
         DeltaObject::Replacement(list) => {
-            let objects = PyList::new(py, list.objects.iter().map(|item| item.object(py)))?;
+            let objects = list.objects.iter().map(&object);
+            let objects = PyList::new(py, objects.collect::<PyResult<Vec<_>>>()?)?;
             infos()?
                 .getattr("ReplacedAllInfo")?
                 .call1((&list.resource_version, objects))?
@@ -242,7 +252,7 @@ pub fn delta<'py>(py: Python<'py>, delta: &Delta<Item>) -> PyResult<Bound<'py, P
             .call1((&**resource_version,))?,
         DeltaObject::None => infos()?.getattr("SyncAllInfo")?.call0()?,
     };
-    (type_name(py, delta.kind), object).into_pyobject(py)
+    (type_name(py, delta.kind), about).into_pyobject(py)
 }
 
 pub fn deltas<'a, 'py>(

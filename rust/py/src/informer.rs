@@ -42,6 +42,12 @@ pub struct InformerCore {
 }
 
 impl InformerCore {
+    /// The core, and what its handles share.
+    pub fn parts(&self) -> PyResult<(&ObjectInformer, &Arc<Origin>)> {
+        self.birth.check()?;
+        Ok((&self.core, &self.origin))
+    }
+
     fn handles<'py>(
         &self,
         py: Python<'py>,

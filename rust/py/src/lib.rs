@@ -20,6 +20,7 @@ mod item;
 mod listener;
 mod object;
 mod path;
+mod queued;
 mod real_fifo;
 mod selector;
 mod snapshot;
@@ -44,6 +45,8 @@ mod _core {
     use crate::listener::Listener;
     #[pymodule_export]
     use crate::object::KubeObject;
+    #[pymodule_export]
+    use crate::queued::take_deltas;
     #[pymodule_export]
     use crate::real_fifo::RealFIFO;
     #[pymodule_export]
