@@ -5,7 +5,7 @@ Every answer is one cut of the store and of all indices; the order of objects is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Index, InformerCore, KubeObject
@@ -131,9 +131,15 @@ class SharedIndexer(Generic[T]):
         """Names of the indices."""
         return self._core.index_names()
 
-    def add_indexers(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
+    def add_indexers(self, indexers: Mapping[str, str | Index | Callable[[T], Iterable[str]]]) -> None:
         """See `SharedIndexInformer.add_indexers`."""
-        self._index_functions.add(indexers)
+        self._index_functions.add({name: self._converting(indexer) for name, indexer in indexers.items()})
+
+    def _converting(self, indexer: str | Index | Callable[[T], Iterable[str]]) -> str | Index | IndexFunc:
+        if isinstance(indexer, str | Index) or not callable(indexer):
+            return indexer
+        convert, func = self._convert, indexer
+        return lambda obj: func(convert(obj))
 
     def index_errors(self) -> dict[str, dict[str, Exception]]:
         """Index -> key -> what the index function raised on an object that is in the store (unlike §16)."""
