@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import orjson
+
+from kubeinformer._core import KubeObject
 from kubeinformer.errors import ModelError
-
-if TYPE_CHECKING:
-    from kubeinformer._core import KubeObject
 
 
 @cache
@@ -54,6 +54,11 @@ def to_model(obj: KubeObject) -> Any:
     if name is None:
         raise TypeError(f"kubernetes.client has no model for {obj.api_version} {obj.kind}: use to_dict()")
     return deserialize(obj, name)
+
+
+def from_model(model: object) -> KubeObject:
+    """An object of the model's content, which belongs to no informer."""
+    return KubeObject(orjson.dumps(to_json_dict(model)))
 
 
 def deserialize(obj: KubeObject, model: str) -> Any:

@@ -122,6 +122,22 @@ def test_typed_handlers_can_be_filtered(server: APIServer, factory: SharedInform
     eventually(lambda: models.kinds() == ["add", "delete"], "the deletion")
 
 
+def test_s020_index_takes_a_model(server: APIServer, factory: SharedInformerFactory) -> None:
+    for name, node in (("a", "node-1"), ("b", "node-1"), ("c", "node-2")):
+        server.create(pod(name, node=node))
+    pods = factory.core().v1().pods()
+    informer = pods.typed().informer()
+    informer.add_indexers({"path": "spec.nodeName", "function": lambda obj: [obj.spec.node_name]})
+    factory.start()
+    factory.wait_for_cache_sync(timeout=10)
+    model = pods.typed().lister().pods("default").get("a")
+    model.metadata.name = "not in the store"  # type: ignore[union-attr]
+    for index in ("path", "function"):
+        for obj in (model, pods.lister().pods("default").get("a")):
+            found = informer.indexer().index(index, obj)
+            assert sorted(one.metadata.name for one in found) == ["a", "b"]  # type: ignore[union-attr, type-var]
+
+
 # -- objects that are no valid model -----------------------------------------------------------------------------------
 
 
