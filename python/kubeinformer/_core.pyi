@@ -935,8 +935,32 @@ class InformerCore:
     def index_names(self) -> builtins.list[str]:
         """The names of all indices."""
 
-    def resource_version(self) -> str:
-        """The store's resourceVersion (§27-§31)."""
+    def resource_version(self, namespace: str | None = None) -> str:
+        """The version that was written last for a source (§27-§31); "" = none yet.
+
+        Args:
+            namespace: None = the lowest of all sources, "" while one has none that can be compared.
+
+        Raises:
+            ValueError: no source has the namespace.
+        """
+
+    def wait_for_resource_version(
+        self, resource_version: str, timeout: float | None = None, namespace: str | None = None
+    ) -> bool:
+        """Block until the store is at or past a version and the listeners have what led there.
+
+        Args:
+            resource_version: a decimal number; "" and "0" are past at once.
+            timeout: seconds to wait at most; None = for ever.
+            namespace: whose source is waited for; None = every source.
+
+        Returns:
+            False when the time is over or the informer is stopped.
+
+        Raises:
+            ValueError: `resource_version` is no decimal number, or no source has the namespace.
+        """
 
     def sizes(self) -> tuple[int, int, int, int, int]:
         """Objects and their bytes, estimated bytes of the indices, deltas in the queue and their bytes."""
@@ -984,6 +1008,20 @@ class Listener:
             (0, object, whether it is of the first list), (1, old, new), (2, last state, ()) or (3, key, last known
             state or None) for an addition, update, deletion, or deletion that was missed; [] when the time is over;
             None when the listener is closed.
+        """
+
+    def barrier(self) -> int:
+        """A mark behind everything that was given to the listener so far, for `wait_handled`."""
+
+    def wait_handled(self, barrier: int, timeout: float | None = None) -> bool:
+        """Block until everything before the mark was taken and acknowledged.
+
+        Args:
+            barrier: what `barrier` returned.
+            timeout: seconds to wait at most; None = for ever.
+
+        Returns:
+            False when the time is over, or the listener was closed before.
         """
 
     def initial_list_done(self) -> bool:

@@ -9,6 +9,7 @@
 
 mod change;
 mod handlers;
+mod wait;
 
 #[cfg(test)]
 mod model_tests;
@@ -16,11 +17,13 @@ mod model_tests;
 mod tests;
 #[cfg(test)]
 mod thread_tests;
+#[cfg(test)]
+mod wait_tests;
 
 use std::sync::Arc;
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::Mutex;
+use crate::sync::{Condvar, Mutex};
 
 use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
@@ -55,6 +58,8 @@ pub struct Informer<T> {
     /// Held while the store is written and the listeners are told, so that a listener that joins sees each object
     /// either in its first snapshot or as a later event (§142).
     registrations: Mutex<Vec<Registration<T>>>,
+    /// A batch is in the store and with the listeners, or the informer is stopped; waited for with `registrations`.
+    committed: Condvar,
     started: AtomicBool,
     stopped: AtomicBool,
     synced: AtomicBool,
@@ -75,6 +80,7 @@ impl<T: Versioned> Informer<T> {
             store: Store::new(),
             options,
             registrations: Mutex::new(Vec::new()),
+            committed: Condvar::new(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             synced: AtomicBool::new(false),
@@ -130,9 +136,10 @@ impl<T: Versioned> Informer<T> {
         values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
     ) -> Result<usize, Change<T>> {
         let batch = change.to_batch(values);
-        let version = change.resource_version.as_deref();
+        let versions = change.versions.iter();
+        let versions = versions.map(|(source, version)| (*source, version.as_str()));
         let registrations = self.registrations.lock();
-        let Ok(replaced) = self.store.apply(&batch, generation, version) else {
+        let Ok(replaced) = self.store.apply_of_sources(&batch, generation, versions) else {
             return Err(change);
         };
         let notifications = std::mem::take(&mut change.notifications);
@@ -145,6 +152,7 @@ impl<T: Versioned> Informer<T> {
             last.listener.push_all(notifications);
         }
         drop(registrations);
+        self.committed.notify_all();
         drop((replaced, batch));
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.notifications.fetch_add(count, Ordering::Relaxed);
@@ -163,6 +171,7 @@ impl<T: Versioned> Informer<T> {
             .map(|it| Arc::clone(&it.listener))
             .collect();
         drop(registrations);
+        self.committed.notify_all();
         for listener in listeners {
             listener.close();
         }

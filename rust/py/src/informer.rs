@@ -10,7 +10,8 @@ use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{
     ExternalValues, Indexer, Indexers, ObjectInformer, PendingChange, PendingIndexers, Processed,
 };
-use kubeinformer_core::queue::WaitError;
+use kubeinformer_core::queue::SourceId;
+use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::store::StoreError;
 use kubeinformer_core::sync::Mutex;
@@ -36,6 +37,8 @@ type View<'a> = kubeinformer_core::store::View<'a, Object>;
 pub struct InformerCore {
     core: ObjectInformer,
     origin: Arc<Origin>,
+    /// By name: a namespace, or "" for the whole cluster.
+    sources: Mutex<Vec<(String, SourceId)>>,
     /// Held from `begin_add_indexers` to its end, whose calls must not overlap.
     adding: Mutex<bool>,
     birth: Birth,
@@ -135,14 +138,20 @@ impl InformerCore {
                 resource,
                 cache: DecodeCache::new(decode_cache),
             }),
+            sources: Mutex::new(Vec::new()),
             adding: Mutex::new(false),
             birth: Birth::now(),
         }
     }
 
-    fn add_source(&self, name: String) -> PyResult<Source> {
+    fn add_source(&self, py: Python<'_>, name: String) -> PyResult<Source> {
         self.birth.check()?;
-        Ok(Source::new(self.core.add_source(), name))
+        let source = py.detach(|| {
+            let source = self.core.add_source();
+            self.sources.lock().push((name.clone(), source.id()));
+            source
+        });
+        Ok(Source::new(source, name))
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<bool> {
@@ -170,14 +179,9 @@ impl InformerCore {
     fn wait_synced(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
-        let waited = wait::wait(py, timeout, |slice| {
-            match self.core.informer().queue().wait_synced(slice) {
-                Ok(()) => Some(true),
-                Err(WaitError::Closed) => Some(false),
-                Err(WaitError::TimedOut) => None,
-            }
-        })?;
-        Ok(waited.unwrap_or(false))
+        wait::reached(py, timeout, |slice| {
+            self.core.informer().queue().wait_synced(slice)
+        })
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -480,8 +484,33 @@ impl InformerCore {
         self.read(py, |view| view.index_names().map(str::to_owned).collect())
     }
 
-    fn resource_version(&self, py: Python<'_>) -> PyResult<String> {
-        self.read(py, |view| view.resource_version().to_owned())
+    #[pyo3(signature = (namespace=None))]
+    fn resource_version(&self, py: Python<'_>, namespace: Option<&str>) -> PyResult<String> {
+        self.birth.check()?;
+        py.detach(|| {
+            let source = self.source_of(namespace)?;
+            Ok(self.core.informer().resource_version(source))
+        })
+    }
+
+    #[pyo3(signature = (resource_version, timeout=None, namespace=None))]
+    fn wait_for_resource_version(
+        &self,
+        py: Python<'_>,
+        resource_version: &str,
+        timeout: Option<f64>,
+        namespace: Option<&str>,
+    ) -> PyResult<bool> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        let version = ResourceVersion::parse(resource_version).map_err(|error| {
+            PyValueError::new_err(format!("resource_version {resource_version:?} is {error}"))
+        })?;
+        let source = py.detach(|| self.source_of(namespace))?;
+        let informer = self.core.informer();
+        wait::reached(py, timeout, |slice| {
+            informer.wait_for_resource_version(version, source, slice)
+        })
     }
 
     /// Objects, their bytes, estimated bytes of the indices, queued deltas and their bytes.
@@ -503,6 +532,21 @@ impl InformerCore {
 }
 
 impl InformerCore {
+    /// The source that has the objects of a namespace; none for all sources. To be called while detached.
+    fn source_of(&self, namespace: Option<&str>) -> PyResult<Option<SourceId>> {
+        let Some(namespace) = namespace else {
+            return Ok(None);
+        };
+        let sources = self.sources.lock();
+        let has = |(name, _): &&(String, SourceId)| name.is_empty() || name == namespace;
+        let (_, id) = sources.iter().find(has).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "namespace {namespace:?} is not one of the informer's"
+            ))
+        })?;
+        Ok(Some(*id))
+    }
+
     fn under(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<Arc<Object>>> {
         let found = self.read(py, |view| {
             Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())

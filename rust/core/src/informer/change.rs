@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use hashbrown::hash_table::{Entry, HashTable};
+use smallvec::SmallVec;
 
 use super::InformerOptions;
 use crate::keyed::Keyed;
@@ -34,7 +35,7 @@ pub struct Change<T> {
     pub(super) deltas: usize,
     writes: Vec<Write<T>>,
     pub(super) notifications: Vec<Notification<T>>,
-    pub(super) resource_version: Option<String>,
+    pub(super) versions: SmallVec<[(SourceId, String); 1]>,
 }
 
 impl<T: Versioned> Change<T> {
@@ -85,7 +86,7 @@ impl<T: Versioned> Change<T> {
             deltas: 0,
             writes: Vec::with_capacity(count),
             notifications: Vec::with_capacity(count),
-            resource_version: None,
+            versions: SmallVec::new(),
         }
     }
 }
@@ -105,10 +106,21 @@ pub(super) fn plan<T: Versioned>(
         change: Change::with_capacity(deltas.len()),
     };
     planner.change.deltas = deltas.len();
-    let version = deltas.iter().rev().find_map(resource_version);
-    planner.change.resource_version = version.map(str::to_owned);
+    planner.change.versions = versions(&deltas);
     planner.plan(deltas);
     planner.change
+}
+
+/// Where the deltas leave each of their sources: at its last one that says so.
+fn versions<T: Versioned>(deltas: &[Delta<T>]) -> SmallVec<[(SourceId, String); 1]> {
+    let mut versions = SmallVec::<[(SourceId, String); 1]>::new();
+    for delta in deltas.iter().rev() {
+        if versions.iter().all(|(source, _)| *source != delta.source) {
+            let version = resource_version(delta);
+            versions.extend(version.map(|version| (delta.source, version.to_owned())));
+        }
+    }
+    versions
 }
 
 /// Where the delta leaves its source (§27-§30).
