@@ -759,6 +759,7 @@ class InformerCore:
         max_object_bytes: int | None = None,
         queue_bytes: int | None = None,
         decode_cache: int = 4096,
+        queue: str = "atomic",
     ) -> Self:
         """Make it; nothing runs.
 
@@ -770,6 +771,10 @@ class InformerCore:
             max_object_bytes: largest object or line of a watch; None = 64 MiB.
             queue_bytes: bytes queued above which readers wait; None = 256 MiB.
             decode_cache: decoded objects kept for the next handle of the same version; 0 = none.
+            queue: "atomic", "in_order" or "delta"; see `kubeinformer.ControllerOptions`.
+
+        Raises:
+            ValueError: `queue` is none of these.
         """
 
     def add_source(self, name: str) -> Source:
@@ -936,7 +941,7 @@ class InformerCore:
         """The names of all indices."""
 
     def resource_version(self, namespace: str | None = None) -> str:
-        """The version that was written last for a source (§27-§31); "" = none yet.
+        """The version that was written last for a source (§27-§31); "" = none yet, or the queue is not "atomic".
 
         Args:
             namespace: None = the lowest of all sources, "" while one has none that can be compared.
@@ -960,6 +965,7 @@ class InformerCore:
 
         Raises:
             ValueError: `resource_version` is no decimal number, or no source has the namespace.
+            RuntimeError: the informer's queue is not "atomic".
         """
 
     def sizes(self) -> tuple[int, int, int, int, int]:
@@ -1077,6 +1083,8 @@ class Relist:
     def commit(self, resource_version: str) -> None:
         """Queue it as the source's whole state. Blocks while the queue is above its limit.
 
+        Unless the queue is "atomic", also until the batch under way is processed.
+
         Raises:
             ClosedError: the informer is stopped.
             RuntimeError: it was committed before.
@@ -1140,6 +1148,8 @@ class WatchReader:
 
     def feed(self, data: bytes) -> bool:
         """Read on, with other threads running. Blocks while the queue is above its limit.
+
+        With a "delta" queue, for a deletion, also until the batch under way is processed.
 
         Returns:
             True when the stream is over: the chunked body ended, or an ERROR event came.

@@ -325,7 +325,7 @@ class SharedIndexInformer(Generic[T]):
                 at or past it, "" while one has none.
 
         Returns:
-            "" before the first list.
+            "" before the first list, and always where the queue is not "atomic" (§31).
 
         Raises:
             ValueError: the informer does not watch this namespace.
@@ -362,6 +362,7 @@ class SharedIndexInformer(Generic[T]):
 
         Raises:
             ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
+            RuntimeError: the informer's queue is not "atomic" (see `ControllerOptions`).
             ForkedError: it was made by the parent of this process.
         """
         return wait_for_resource_version(

@@ -9,8 +9,11 @@
 
 mod change;
 mod handlers;
+pub mod queue;
 mod wait;
 
+#[cfg(test)]
+mod mode_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
@@ -25,12 +28,13 @@ use std::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 
-use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};
+use crate::queue::{Delta, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
 use crate::versioned::Versioned;
 use handlers::Registration;
 
 pub use change::Change;
+pub use queue::{Queue, QueueMode};
 
 /// Where behaviour differs from client-go unless asked.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +43,8 @@ pub struct InformerOptions {
     pub recreate_as_update: bool,
     /// Handlers are told of objects that a relist, or a watch event, found unchanged (§134, §136).
     pub notify_unchanged_on_relist: bool,
+    /// What is between the lists and watches and the store.
+    pub queue: QueueMode,
 }
 
 /// Counters for a status page.
@@ -52,8 +58,8 @@ pub struct InformerStats {
 
 /// A queue, a store and listeners; see the [module](self).
 pub struct Informer<T> {
-    queue: RealFifo<T>,
-    store: Store<T>,
+    queue: Queue<T>,
+    store: Arc<Store<T>>,
     options: InformerOptions,
     /// Held while the store is written and the listeners are told, so that a listener that joins sees each object
     /// either in its first snapshot or as a later event (§142).
@@ -73,11 +79,10 @@ pub const BATCH_SIZE: usize = DEFAULT_BATCH_SIZE;
 impl<T: Versioned> Informer<T> {
     /// One that is not started.
     pub fn new(options: InformerOptions) -> Self {
+        let store = Arc::new(Store::new());
         Self {
-            queue: RealFifo::new(RealFifoMode::Atomic {
-                emit_bookmarks: true,
-            }),
-            store: Store::new(),
+            queue: Queue::new(options.queue, Arc::clone(&store)),
+            store,
             options,
             registrations: Mutex::new(Vec::new()),
             committed: Condvar::new(),
@@ -90,7 +95,7 @@ impl<T: Versioned> Informer<T> {
     }
 
     /// Where the reflectors put their deltas and the processor takes its batches.
-    pub fn queue(&self) -> &RealFifo<T> {
+    pub fn queue(&self) -> &Queue<T> {
         &self.queue
     }
 

@@ -191,12 +191,22 @@ impl<T: Keyed> Store<T> {
 
     /// All objects, unordered. No lock is held long, so this is of one cut only if nothing is written meanwhile.
     pub(crate) fn snapshot(&self) -> Vec<Arc<T>> {
+        self.snapshot_if(|_| true)
+    }
+
+    /// The same, of one source.
+    pub(crate) fn snapshot_of(&self, source: SourceId) -> Vec<Arc<T>> {
+        self.snapshot_if(|owner| owner == source)
+    }
+
+    fn snapshot_if(&self, is_wanted: impl Fn(SourceId) -> bool) -> Vec<Arc<T>> {
         let mut objects = Vec::new();
         for first in (0..).step_by(PIECE) {
             let inner = self.inner.read();
             let Some(piece) = inner.piece(first) else {
                 break;
             };
+            let piece = piece.filter(|(_, slot)| is_wanted(slot.source));
             objects.extend(piece.filter_map(|(_, slot)| slot.object.clone()));
         }
         objects

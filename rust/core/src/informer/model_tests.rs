@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Informer, InformerOptions, BATCH_SIZE};
+use super::{Informer, InformerOptions, QueueMode, BATCH_SIZE};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId, WaitError};
@@ -248,7 +248,10 @@ impl Model {
         let (mut older, mut list) = (Vec::new(), Vec::new());
         for (number, (_, pod)) in of_source.enumerate() {
             if twice && number % 2 == 1 {
-                older.push(Pod::new(&pod.key, &pod.uid, "0"));
+                older.push(Arc::new(Pod {
+                    version: "0".to_owned(),
+                    ..(**pod).clone()
+                }));
             }
             let shares = number % 3 == 2;
             list.push(if shares {
@@ -327,7 +330,15 @@ impl Model {
             DeltaObject::Bookmark {
                 resource_version: bookmark,
             } => *resource_version = bookmark.to_string(),
-            DeltaObject::Tombstone { .. } | DeltaObject::None => panic!("nobody queues it here"),
+            DeltaObject::Tombstone { key, object } => {
+                let pod = object.as_ref().expect("it was queued or stored");
+                let owner = self.stored.get(&**key).map(|(owner, _)| *owner);
+                if owner == Some(delta.source) {
+                    self.stored.remove(&**key);
+                    groups.push(vec![show("tombstone", pod)]);
+                }
+            }
+            DeltaObject::None => panic!("nobody queues it here"),
         }
         groups
     }
@@ -339,7 +350,7 @@ impl Model {
         let Some((_, old)) = stored else {
             return vec![vec![show_add(pod, delta.initial)]];
         };
-        if old.version == pod.version {
+        if (&old.uid, &old.version) == (&pod.uid, &pod.version) {
             // The allocation that is there stays.
             let stays = (delta.source, Arc::clone(&old));
             self.stored.insert(pod.key.clone(), stays);
@@ -367,8 +378,13 @@ impl Model {
             assert_eq!(view.values_of("uid", key).unwrap(), [&*pod.uid]);
         }
         drop(view);
+        let informer = &self.informer;
+        let has_versions = self.options.queue.has_resource_versions();
         for (source, version) in (0..).map(SourceId).zip(&self.resource_versions) {
-            let informer = &self.informer;
+            if !has_versions {
+                assert_eq!(informer.resource_version(Some(source)), "", "§31");
+                continue;
+            }
             assert_eq!(informer.resource_version(Some(source)), *version);
             let version = ResourceVersion::parse(version).unwrap();
             let wait = |version| {
@@ -491,10 +507,12 @@ proptest! {
     fn every_handler_hears_what_happened_and_knows_what_is_stored(
         steps in prop::collection::vec(step(), 1..120),
         options in (any::<bool>(), any::<bool>()),
+        queue in prop_oneof![Just(QueueMode::Atomic), Just(QueueMode::InOrder), Just(QueueMode::Delta)],
     ) {
         let mut model = Model::new(InformerOptions {
             recreate_as_update: options.0,
             notify_unchanged_on_relist: options.1,
+            queue,
         });
         for step in &steps {
             model.step(step);
