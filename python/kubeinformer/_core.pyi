@@ -759,6 +759,7 @@ class InformerCore:
         max_object_bytes: int | None = None,
         queue_bytes: int | None = None,
         decode_cache: int = 4096,
+        queue: str = "atomic",
     ) -> Self:
         """Make it; nothing runs.
 
@@ -770,6 +771,10 @@ class InformerCore:
             max_object_bytes: largest object or line of a watch; None = 64 MiB.
             queue_bytes: bytes queued above which readers wait; None = 256 MiB.
             decode_cache: decoded objects kept for the next handle of the same version; 0 = none.
+            queue: "atomic", "in_order" or "delta"; see `kubeinformer.ControllerOptions`.
+
+        Raises:
+            ValueError: `queue` is none of these.
         """
 
     def add_source(self, name: str) -> Source:
@@ -935,8 +940,33 @@ class InformerCore:
     def index_names(self) -> builtins.list[str]:
         """The names of all indices."""
 
-    def resource_version(self) -> str:
-        """The store's resourceVersion (§27-§31)."""
+    def resource_version(self, namespace: str | None = None) -> str:
+        """The version that was written last for a source (§27-§31); "" = none yet, or the queue is not "atomic".
+
+        Args:
+            namespace: None = the lowest of all sources, "" while one has none that can be compared.
+
+        Raises:
+            ValueError: no source has the namespace.
+        """
+
+    def wait_for_resource_version(
+        self, resource_version: str, timeout: float | None = None, namespace: str | None = None
+    ) -> bool:
+        """Block until the store is at or past a version and the listeners have what led there.
+
+        Args:
+            resource_version: a decimal number; "" and "0" are past at once.
+            timeout: seconds to wait at most; None = for ever.
+            namespace: whose source is waited for; None = every source.
+
+        Returns:
+            False when the time is over or the informer is stopped.
+
+        Raises:
+            ValueError: `resource_version` is no decimal number, or no source has the namespace.
+            RuntimeError: the informer's queue is not "atomic".
+        """
 
     def sizes(self) -> tuple[int, int, int, int, int]:
         """Objects and their bytes, estimated bytes of the indices, deltas in the queue and their bytes."""
@@ -984,6 +1014,20 @@ class Listener:
             (0, object, whether it is of the first list), (1, old, new), (2, last state, ()) or (3, key, last known
             state or None) for an addition, update, deletion, or deletion that was missed; [] when the time is over;
             None when the listener is closed.
+        """
+
+    def barrier(self) -> int:
+        """A mark behind everything that was given to the listener so far, for `wait_handled`."""
+
+    def wait_handled(self, barrier: int, timeout: float | None = None) -> bool:
+        """Block until everything before the mark was taken and acknowledged.
+
+        Args:
+            barrier: what `barrier` returned.
+            timeout: seconds to wait at most; None = for ever.
+
+        Returns:
+            False when the time is over, or the listener was closed before.
         """
 
     def initial_list_done(self) -> bool:
@@ -1038,6 +1082,8 @@ class Relist:
 
     def commit(self, resource_version: str) -> None:
         """Queue it as the source's whole state. Blocks while the queue is above its limit.
+
+        Unless the queue is "atomic", also until the batch under way is processed.
 
         Raises:
             ClosedError: the informer is stopped.
@@ -1102,6 +1148,8 @@ class WatchReader:
 
     def feed(self, data: bytes) -> bool:
         """Read on, with other threads running. Blocks while the queue is above its limit.
+
+        With a "delta" queue, for a deletion, also until the batch under way is processed.
 
         Returns:
             True when the stream is over: the chunked body ended, or an ERROR event came.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from kubeinformer._core import InformerCore
 from kubeinformer.cache import reports
@@ -52,6 +52,15 @@ class ControllerOptions:
         connect_timeout: seconds to wait for a connection.
         first_byte_timeout: seconds to wait for an answer to begin.
         watch_list_timeout: seconds without progress after which a watch-list is given up for LIST.
+        queue: what is between reading and the store; the modes of client-go, named by its feature gates:
+            "atomic" = `RealFIFO` with `AtomicFIFO`, its default since 1.36: changes in the order in which they came; a
+            list is one change, told as deletions first, and all of it is in the store before the first handler hears.
+            "in_order" = `RealFIFO` with `InOrderInformers` alone: the same order, but a list is taken up to 1000
+            objects at a time. "delta" = `DeltaFIFO`, up to 1.32: what happens to a key while it waits is processed
+            together, so that another key may overtake; deletions of a list come last, of two deletions in a row one is
+            told, and that of an object that nobody knew is not. In the last two an empty first list is synced at once,
+            and the store has no resource version (§31), so that `wait_for_resource_version` raises RuntimeError.
+            Resyncs are the same in all: every stored object.
     """
 
     keep_managed_fields: bool = False
@@ -67,6 +76,7 @@ class ControllerOptions:
     connect_timeout: float = 10.0
     first_byte_timeout: float = 65.0
     watch_list_timeout: float = 60.0
+    queue: Literal["atomic", "in_order", "delta"] = "atomic"
 
 
 class Controller:
@@ -107,6 +117,7 @@ class Controller:
             max_object_bytes=options.max_object_bytes,
             queue_bytes=options.queue_bytes,
             decode_cache=options.decode_cache,
+            queue=options.queue,
         )
         self.index_functions = IndexFunctions(self.core)
         self.index_functions.add({"namespace": namespace_index()})

@@ -17,6 +17,7 @@ from kubeinformer.cache.done_checker import SyncChecker
 from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.handler_name import handler_name
+from kubeinformer.cache.resource_version import wait_for_resource_version
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.errors import ModelError
 
@@ -77,6 +78,25 @@ class HandlerRegistration(Generic[T]):
             return False if self._core.is_stopped() or self.listener.is_closed() else None
         left = None if timeout is None else max(0.0, begin + timeout - time.monotonic())
         return self.listener.wait_initial_list(left)
+
+    def wait_for_resource_version(
+        self, resource_version: str, timeout: float | None = None, namespace: str | None = None
+    ) -> bool:
+        """Block until the store is at or past a version and this handler has returned from all that led there.
+
+        See `SharedIndexInformer.wait_for_resource_version`, also for the arguments.
+
+        Returns:
+            False when the time is over, or the informer stops, before. True once the store is there when the handler
+            was removed.
+
+        Raises:
+            ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
+            RuntimeError: the handler itself calls it, and would wait for its own return.
+        """
+        if self.thread is threading.current_thread():
+            raise RuntimeError(f"handler {self.name} cannot wait until it has returned")
+        return wait_for_resource_version(self._core, resource_version, lambda: [self], timeout, namespace)
 
     def errors(self) -> int:
         """How many calls raised."""

@@ -176,9 +176,9 @@ class SharedIndexer(Generic[T]):
         """
         return self._core.project(list(paths), index=index, value=value)
 
-    def last_store_sync_resource_version(self) -> str:
-        """The resourceVersion of the last batch that was written (§27-§31)."""
-        return self._core.resource_version()
+    def last_store_sync_resource_version(self, namespace: str | None = None) -> str:
+        """See `SharedIndexInformer.last_store_sync_resource_version`."""
+        return self._core.resource_version(namespace)
 
     def __len__(self) -> int:
         return len(self._core)

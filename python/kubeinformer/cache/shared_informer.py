@@ -14,6 +14,7 @@ from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.resource_version import wait_for_resource_version
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.errors import Error
@@ -313,6 +314,64 @@ class SharedIndexInformer(Generic[T]):
     def last_sync_resource_version(self) -> str:
         """Version of what was received last; the store may be behind (client-go §123). "" before the first list."""
         return self._controller.last_sync_resource_version()
+
+    def last_store_sync_resource_version(self, namespace: str | None = None) -> str:
+        """Version of what is in the store: of the last change, list or bookmark written, in one cut with it (§27-§31).
+
+        It goes back when a list or bookmark does: a restored server.
+
+        Args:
+            namespace: of an informer of several namespaces, whose version; None = the lowest of all, so that each is
+                at or past it, "" while one has none.
+
+        Returns:
+            "" before the first list, and always where the queue is not "atomic" (§31).
+
+        Raises:
+            ValueError: the informer does not watch this namespace.
+        """
+        return self._core.resource_version(namespace)
+
+    def wait_for_resource_version(
+        self,
+        resource_version: str,
+        handlers: bool = False,
+        timeout: float | None = None,
+        namespace: str | None = None,
+    ) -> bool:
+        """Block until the store is at or past a version: read what you have written (client-go has no such call).
+
+        Write an object, then wait for the `metadata.resourceVersion` that the server answered. Versions of one resource
+        are compared as integers, which Kubernetes defines since 1.35; that of another resource says nothing here.
+
+        An informer with a label or field selector, or of other namespaces than the one written to, is not told of every
+        write: the next bookmark, after about a minute, or the next event of its own brings it past the version. With
+        several namespaces, name the one that was written to.
+
+        Args:
+            resource_version: a decimal number without leading zeros; for "" and "0" there is nothing to wait for.
+            handlers: also until every handler that is registered then has returned from all that led to the version.
+                One that is removed meanwhile is not waited for. A handler that calls this is not waited for either;
+                two that wait for each other end with their timeouts only. `events` streams are no handlers.
+            timeout: seconds to wait at most; None = for ever.
+            namespace: of an informer of several namespaces, the one whose store counts; None = all of them. An informer
+                of the whole cluster takes any.
+
+        Returns:
+            False when the time is over or the informer stops before.
+
+        Raises:
+            ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
+            RuntimeError: the informer's queue is not "atomic" (see `ControllerOptions`).
+            ForkedError: it was made by the parent of this process.
+        """
+        return wait_for_resource_version(
+            self._core, resource_version, self._registrations if handlers else tuple, timeout, namespace
+        )
+
+    def _registrations(self) -> list[HandlerRegistration[Any]]:
+        with self._handlers.lock:
+            return self._handlers.registrations.copy()
 
     def is_live(self) -> bool:
         """Whether changes arrive at this moment.

@@ -9,25 +9,32 @@
 
 mod change;
 mod handlers;
+pub mod queue;
+mod wait;
 
+#[cfg(test)]
+mod mode_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod thread_tests;
+#[cfg(test)]
+mod wait_tests;
 
 use std::sync::Arc;
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::Mutex;
+use crate::sync::{Condvar, Mutex};
 
-use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};
+use crate::queue::{Delta, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
 use crate::versioned::Versioned;
 use handlers::Registration;
 
 pub use change::Change;
+pub use queue::{Queue, QueueMode};
 
 /// Where behaviour differs from client-go unless asked.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +43,8 @@ pub struct InformerOptions {
     pub recreate_as_update: bool,
     /// Handlers are told of objects that a relist, or a watch event, found unchanged (§134, §136).
     pub notify_unchanged_on_relist: bool,
+    /// What is between the lists and watches and the store.
+    pub queue: QueueMode,
 }
 
 /// Counters for a status page.
@@ -49,12 +58,14 @@ pub struct InformerStats {
 
 /// A queue, a store and listeners; see the [module](self).
 pub struct Informer<T> {
-    queue: RealFifo<T>,
-    store: Store<T>,
+    queue: Queue<T>,
+    store: Arc<Store<T>>,
     options: InformerOptions,
     /// Held while the store is written and the listeners are told, so that a listener that joins sees each object
     /// either in its first snapshot or as a later event (§142).
     registrations: Mutex<Vec<Registration<T>>>,
+    /// A batch is in the store and with the listeners, or the informer is stopped; waited for with `registrations`.
+    committed: Condvar,
     started: AtomicBool,
     stopped: AtomicBool,
     synced: AtomicBool,
@@ -68,13 +79,13 @@ pub const BATCH_SIZE: usize = DEFAULT_BATCH_SIZE;
 impl<T: Versioned> Informer<T> {
     /// One that is not started.
     pub fn new(options: InformerOptions) -> Self {
+        let store = Arc::new(Store::new());
         Self {
-            queue: RealFifo::new(RealFifoMode::Atomic {
-                emit_bookmarks: true,
-            }),
-            store: Store::new(),
+            queue: Queue::new(options.queue, Arc::clone(&store)),
+            store,
             options,
             registrations: Mutex::new(Vec::new()),
+            committed: Condvar::new(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             synced: AtomicBool::new(false),
@@ -84,7 +95,7 @@ impl<T: Versioned> Informer<T> {
     }
 
     /// Where the reflectors put their deltas and the processor takes its batches.
-    pub fn queue(&self) -> &RealFifo<T> {
+    pub fn queue(&self) -> &Queue<T> {
         &self.queue
     }
 
@@ -130,9 +141,10 @@ impl<T: Versioned> Informer<T> {
         values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
     ) -> Result<usize, Change<T>> {
         let batch = change.to_batch(values);
-        let version = change.resource_version.as_deref();
+        let versions = change.versions.iter();
+        let versions = versions.map(|(source, version)| (*source, version.as_str()));
         let registrations = self.registrations.lock();
-        let Ok(replaced) = self.store.apply(&batch, generation, version) else {
+        let Ok(replaced) = self.store.apply_of_sources(&batch, generation, versions) else {
             return Err(change);
         };
         let notifications = std::mem::take(&mut change.notifications);
@@ -145,6 +157,7 @@ impl<T: Versioned> Informer<T> {
             last.listener.push_all(notifications);
         }
         drop(registrations);
+        self.committed.notify_all();
         drop((replaced, batch));
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.notifications.fetch_add(count, Ordering::Relaxed);
@@ -163,6 +176,7 @@ impl<T: Versioned> Informer<T> {
             .map(|it| Arc::clone(&it.listener))
             .collect();
         drop(registrations);
+        self.committed.notify_all();
         for listener in listeners {
             listener.close();
         }

@@ -15,6 +15,7 @@ pub mod object;
 pub mod object_informer;
 pub mod path;
 pub mod queue;
+pub mod resource_version;
 pub mod scan;
 pub mod selector;
 pub mod source;

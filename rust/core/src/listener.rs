@@ -4,12 +4,16 @@
 //! so that a slow handler costs memory for the objects it has to learn of, not for every event (client-go §138, §139).
 //! A listener has synced iff every notification of the initial list was handed out and acknowledged (§149).
 
+mod barrier;
+#[cfg(test)]
+mod barrier_tests;
 #[cfg(test)]
 mod model_tests;
 mod ring;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -74,9 +78,15 @@ struct State<T> {
     delivered: u64,
     /// Initial notifications handed out but not acknowledged.
     initial_out: usize,
+    /// Number of the oldest push that is handed out and not acknowledged.
+    out: Option<u64>,
+    /// Numbers of pushes before which a batch ends, as somebody waits for all before; growing.
+    barriers: VecDeque<u64>,
     /// Threads that wait for a notification: to wake nobody costs a system call.
     waiting: usize,
     closed: bool,
+    /// What `settled` was when it was closed.
+    settled_at_close: u64,
 }
 
 impl<T: Keyed> State<T> {
@@ -91,6 +101,8 @@ pub struct Listener<T> {
     ready: Condvar,
     /// The initial list is done, or will never be.
     listed: Condvar,
+    /// A batch was acknowledged.
+    acknowledged: Condvar,
     backlog: Backlog,
 }
 
@@ -101,13 +113,17 @@ impl<T: Keyed> Listener<T> {
             ring: Ring::new(backlog),
             delivered: 0,
             initial_out: 0,
+            out: None,
+            barriers: VecDeque::new(),
             waiting: 0,
             closed: false,
+            settled_at_close: 0,
         };
         Self {
             state: Mutex::new(state),
             ready: Condvar::new(),
             listed: Condvar::new(),
+            acknowledged: Condvar::new(),
             backlog,
         }
     }
@@ -159,6 +175,8 @@ impl<T: Keyed> Listener<T> {
                 self.listed.notify_all();
             }
         }
+        state.out = None;
+        self.acknowledged.notify_all();
         if state.ring.len() == 0 && !self.wait(&mut state, timeout) {
             return Popped::TimedOut;
         }
@@ -167,7 +185,12 @@ impl<T: Keyed> Listener<T> {
         }
         let count = max.clamp(1, state.ring.len());
         let mut batch = Vec::with_capacity(count);
-        batch.extend((0..count).map_while(|_| state.ring.pop()));
+        state.out = state.ring.oldest();
+        if state.barriers.is_empty() {
+            batch.extend((0..count).map_while(|_| state.ring.pop()));
+        } else {
+            state.pop_to_barrier(count, &mut batch);
+        }
         let initial = batch
             .iter()
             .filter(|notification| notification.is_initial());
@@ -237,11 +260,15 @@ impl<T: Keyed> Listener<T> {
     /// never counts as done.
     pub fn close(&self) {
         let mut state = self.state.lock();
+        if !state.closed {
+            state.settled_at_close = state.settled();
+        }
         state.closed = true;
         let discarded = state.ring.clear();
         drop(state);
         self.ready.notify_all();
         self.listed.notify_all();
+        self.acknowledged.notify_all();
         drop(discarded);
     }
 

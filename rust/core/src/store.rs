@@ -12,6 +12,7 @@
 
 mod inner;
 mod pending;
+mod versions;
 mod view;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use crate::sync::RwLock;
 
 use crate::keyed::Keyed;
+use crate::queue::SourceId;
 use crate::write_batch::WriteBatch;
 use inner::Inner;
 
@@ -102,6 +104,17 @@ impl<T: Keyed> Store<T> {
         generation: u32,
         resource_version: Option<&str>,
     ) -> Result<Vec<Option<Arc<T>>>, StoreError> {
+        let version = resource_version.map(|version| (SourceId::FIRST, version));
+        self.apply_of_sources(batch, generation, version)
+    }
+
+    /// The same, with the resource versions of several sources.
+    pub(crate) fn apply_of_sources<'v>(
+        &self,
+        batch: &WriteBatch<T>,
+        generation: u32,
+        versions: impl IntoIterator<Item = (SourceId, &'v str)>,
+    ) -> Result<Vec<Option<Arc<T>>>, StoreError> {
         let mut replaced = Vec::with_capacity(batch.len());
         let mut aside = None;
         if batch.len() > LONG_WRITE {
@@ -123,7 +136,9 @@ impl<T: Keyed> Store<T> {
                 (None, overtaken)
             }
         };
-        inner.set_resource_version(resource_version);
+        for (source, version) in versions {
+            inner.versions.set(source, version);
+        }
         drop(inner);
         drop((retired, overtaken));
         Ok(replaced)
@@ -150,7 +165,9 @@ impl<T: Keyed> Store<T> {
         let mut inner = self.inner.write();
         inner.check(batch, generation)?;
         let retired = inner.swap(written);
-        inner.set_resource_version(resource_version);
+        if let Some(version) = resource_version {
+            inner.versions.set(SourceId::FIRST, version);
+        }
         drop(inner);
         drop((retired, freed));
         Ok(())
@@ -158,7 +175,7 @@ impl<T: Keyed> Store<T> {
 
     /// Sets the resource version alone: a bookmark (§30).
     pub fn set_resource_version(&self, version: &str) {
-        self.inner.write().set_resource_version(Some(version));
+        self.inner.write().versions.set(SourceId::FIRST, version);
     }
 
     /// A consistent view. Blocks while a write is under way; writers, and the readers after them, wait while it lives:
@@ -174,12 +191,22 @@ impl<T: Keyed> Store<T> {
 
     /// All objects, unordered. No lock is held long, so this is of one cut only if nothing is written meanwhile.
     pub(crate) fn snapshot(&self) -> Vec<Arc<T>> {
+        self.snapshot_if(|_| true)
+    }
+
+    /// The same, of one source.
+    pub(crate) fn snapshot_of(&self, source: SourceId) -> Vec<Arc<T>> {
+        self.snapshot_if(|owner| owner == source)
+    }
+
+    fn snapshot_if(&self, is_wanted: impl Fn(SourceId) -> bool) -> Vec<Arc<T>> {
         let mut objects = Vec::new();
         for first in (0..).step_by(PIECE) {
             let inner = self.inner.read();
             let Some(piece) = inner.piece(first) else {
                 break;
             };
+            let piece = piece.filter(|(_, slot)| is_wanted(slot.source));
             objects.extend(piece.filter_map(|(_, slot)| slot.object.clone()));
         }
         objects

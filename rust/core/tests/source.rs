@@ -70,8 +70,11 @@ fn describe(delta: &Delta<Object>) -> String {
 /// Takes all that is queued.
 fn queued(informer: &ObjectInformer) -> Vec<String> {
     let queue = informer.informer().queue();
-    let deltas = std::iter::from_fn(|| queue.pop(NOW).ok().inspect(|_| queue.processed()));
-    deltas.map(|delta| describe(&delta)).collect()
+    let batches = std::iter::from_fn(|| {
+        let batch = queue.pop_batch(1, NOW).ok();
+        batch.inspect(|_| queue.processed())
+    });
+    batches.flatten().map(|delta| describe(&delta)).collect()
 }
 
 /// Takes all that is queued to the store.
@@ -243,8 +246,8 @@ fn a_version_that_the_store_holds_is_not_read_into_a_second_copy() {
     let restored = object("c", "u", "7").replace("\"v1\"", "\"v1\",\"spec\":{}");
     relist(&[object("a", "u", "5"), object("b", "another", "6"), restored]);
     let queue = informer.informer().queue();
-    let delta = queue.pop(NOW).expect("the list is queued");
-    let DeltaObject::Replacement(list) = delta.object else {
+    let mut deltas = queue.pop_batch(1, NOW).expect("the list is queued");
+    let DeltaObject::Replacement(list) = deltas.remove(0).object else {
         panic!("a list is one delta");
     };
     assert!(Arc::ptr_eq(&list.objects[0], &a));

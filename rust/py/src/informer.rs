@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubeinformer_core::informer::InformerOptions;
+use kubeinformer_core::informer::{InformerOptions, QueueMode};
 use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::listener::Backlog;
 use kubeinformer_core::object::Object;
-use kubeinformer_core::object_informer::{
-    ExternalValues, Indexer, Indexers, ObjectInformer, PendingChange, PendingIndexers, Processed,
-};
-use kubeinformer_core::queue::WaitError;
+use kubeinformer_core::object_informer::{Indexer, ObjectInformer, Processed};
+use kubeinformer_core::queue::SourceId;
+use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::store::StoreError;
 use kubeinformer_core::sync::Mutex;
@@ -18,6 +17,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
+use crate::change::{committed, external_values, Change, NewIndexers};
 use crate::decoded::DecodeCache;
 use crate::errors;
 use crate::fork::Birth;
@@ -36,6 +36,8 @@ type View<'a> = kubeinformer_core::store::View<'a, Object>;
 pub struct InformerCore {
     core: ObjectInformer,
     origin: Arc<Origin>,
+    /// By name: a namespace, or "" for the whole cluster.
+    sources: Mutex<Vec<(String, SourceId)>>,
     /// Held from `begin_add_indexers` to its end, whose calls must not overlap.
     adding: Mutex<bool>,
     birth: Birth,
@@ -108,8 +110,9 @@ impl InformerCore {
     #[new]
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
-        max_object_bytes=None, queue_bytes=None, decode_cache=4096
+        max_object_bytes=None, queue_bytes=None, decode_cache=4096, queue="atomic"
     ))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python
     fn new(
         resource: String,
         keep_managed_fields: bool,
@@ -118,10 +121,12 @@ impl InformerCore {
         max_object_bytes: Option<usize>,
         queue_bytes: Option<usize>,
         decode_cache: usize,
-    ) -> Self {
+        queue: &str,
+    ) -> PyResult<Self> {
         let options = InformerOptions {
             recreate_as_update,
             notify_unchanged_on_relist,
+            queue: queue_mode(queue)?,
         };
         let default = ReadOptions::default();
         let read_options = ReadOptions {
@@ -129,20 +134,26 @@ impl InformerCore {
             max_object: max_object_bytes.unwrap_or(default.max_object),
             queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
         };
-        Self {
+        Ok(Self {
             core: ObjectInformer::new(options, read_options),
             origin: Arc::new(Origin {
                 resource,
                 cache: DecodeCache::new(decode_cache),
             }),
+            sources: Mutex::new(Vec::new()),
             adding: Mutex::new(false),
             birth: Birth::now(),
-        }
+        })
     }
 
-    fn add_source(&self, name: String) -> PyResult<Source> {
+    fn add_source(&self, py: Python<'_>, name: String) -> PyResult<Source> {
         self.birth.check()?;
-        Ok(Source::new(self.core.add_source(), name))
+        let source = py.detach(|| {
+            let source = self.core.add_source();
+            self.sources.lock().push((name.clone(), source.id()));
+            source
+        });
+        Ok(Source::new(source, name))
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<bool> {
@@ -170,14 +181,9 @@ impl InformerCore {
     fn wait_synced(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
-        let waited = wait::wait(py, timeout, |slice| {
-            match self.core.informer().queue().wait_synced(slice) {
-                Ok(()) => Some(true),
-                Err(WaitError::Closed) => Some(false),
-                Err(WaitError::TimedOut) => None,
-            }
-        })?;
-        Ok(waited.unwrap_or(false))
+        wait::reached(py, timeout, |slice| {
+            self.core.informer().queue().wait_synced(slice)
+        })
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -480,8 +486,38 @@ impl InformerCore {
         self.read(py, |view| view.index_names().map(str::to_owned).collect())
     }
 
-    fn resource_version(&self, py: Python<'_>) -> PyResult<String> {
-        self.read(py, |view| view.resource_version().to_owned())
+    #[pyo3(signature = (namespace=None))]
+    fn resource_version(&self, py: Python<'_>, namespace: Option<&str>) -> PyResult<String> {
+        self.birth.check()?;
+        py.detach(|| {
+            let source = self.source_of(namespace)?;
+            Ok(self.core.informer().resource_version(source))
+        })
+    }
+
+    #[pyo3(signature = (resource_version, timeout=None, namespace=None))]
+    fn wait_for_resource_version(
+        &self,
+        py: Python<'_>,
+        resource_version: &str,
+        timeout: Option<f64>,
+        namespace: Option<&str>,
+    ) -> PyResult<bool> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        let version = ResourceVersion::parse(resource_version).map_err(|error| {
+            PyValueError::new_err(format!("resource_version {resource_version:?} is {error}"))
+        })?;
+        let source = py.detach(|| self.source_of(namespace))?;
+        let informer = self.core.informer();
+        if !version.is_any() && !informer.queue().mode().has_resource_versions() {
+            return Err(PyRuntimeError::new_err(
+                "the store of an informer has a resource version only with queue=\"atomic\"",
+            ));
+        }
+        wait::reached(py, timeout, |slice| {
+            informer.wait_for_resource_version(version, source, slice)
+        })
     }
 
     /// Objects, their bytes, estimated bytes of the indices, queued deltas and their bytes.
@@ -503,6 +539,21 @@ impl InformerCore {
 }
 
 impl InformerCore {
+    /// The source that has the objects of a namespace; none for all sources. To be called while detached.
+    fn source_of(&self, namespace: Option<&str>) -> PyResult<Option<SourceId>> {
+        let Some(namespace) = namespace else {
+            return Ok(None);
+        };
+        let sources = self.sources.lock();
+        let has = |(name, _): &&(String, SourceId)| name.is_empty() || name == namespace;
+        let (_, id) = sources.iter().find(has).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "namespace {namespace:?} is not one of the informer's"
+            ))
+        })?;
+        Ok(Some(*id))
+    }
+
     fn under(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<Arc<Object>>> {
         let found = self.read(py, |view| {
             Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())
@@ -511,84 +562,13 @@ impl InformerCore {
     }
 }
 
-fn committed() -> PyErr {
-    PyRuntimeError::new_err("this change was committed before")
-}
-
-/// Values by index name, in the order that the core wants them.
-fn external_values(indexers: &Indexers, values: &Bound<'_, PyDict>) -> PyResult<ExternalValues> {
-    let of_index = |name: &str| match values.get_item(name)? {
-        Some(of_index) => of_index.extract(),
-        None => Err(PyValueError::new_err(format!(
-            "values of the index {name:?} are missing"
+fn queue_mode(name: &str) -> PyResult<QueueMode> {
+    match name {
+        "atomic" => Ok(QueueMode::Atomic),
+        "in_order" => Ok(QueueMode::InOrder),
+        "delta" => Ok(QueueMode::Delta),
+        _ => Err(PyValueError::new_err(format!(
+            "queue must be \"atomic\", \"in_order\" or \"delta\", not {name:?}"
         ))),
-    };
-    indexers.external_names().map(of_index).collect()
-}
-
-/// A batch whose index values the caller works out in Python.
-#[pyclass(frozen, module = "kubeinformer._core")]
-pub struct Change {
-    pending: Mutex<Option<PendingChange>>,
-    origin: Arc<Origin>,
-    birth: Birth,
-}
-
-impl Change {
-    fn with<R>(&self, read: impl FnOnce(&PendingChange) -> R) -> PyResult<R> {
-        self.birth.check()?;
-        let change = self.pending.try_lock().ok_or_else(committed)?;
-        change.as_ref().map(read).ok_or_else(committed)
-    }
-}
-
-#[pymethods]
-impl Change {
-    /// The objects that are written, in the order in which `commit` wants values.
-    fn objects(&self) -> PyResult<Vec<KubeObject>> {
-        self.with(|change| {
-            change
-                .objects()
-                .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-                .collect()
-        })
-    }
-
-    /// Keys that leave the store.
-    fn deleted_keys(&self) -> PyResult<Vec<String>> {
-        self.with(|change| change.deleted_keys().map(str::to_owned).collect())
-    }
-
-    /// Names of the indices whose values `commit` wants; they change when `commit` gives False.
-    fn index_names(&self) -> PyResult<Vec<String>> {
-        self.with(|change| {
-            change
-                .indexers()
-                .external_names()
-                .map(str::to_owned)
-                .collect()
-        })
-    }
-}
-
-/// Indices between `begin_add_indexers` and `finish_add_indexers`.
-#[pyclass(frozen, module = "kubeinformer._core")]
-pub struct NewIndexers {
-    pending: Mutex<Option<PendingIndexers>>,
-    origin: Arc<Origin>,
-    birth: Birth,
-}
-
-#[pymethods]
-impl NewIndexers {
-    /// The objects in the order in which `finish_add_indexers` wants values.
-    fn objects(&self) -> PyResult<Vec<KubeObject>> {
-        self.birth.check()?;
-        let pending = self.pending.try_lock().ok_or_else(committed)?;
-        let pending = pending.as_ref().ok_or_else(committed)?;
-        Ok(pending
-            .objects()
-            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-            .collect())
     }
 }

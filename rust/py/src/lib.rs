@@ -7,6 +7,7 @@
 // `View::len` in place of `|view| view.len()` is not general enough over lifetimes to compile.
 #![allow(clippy::redundant_closure_for_method_calls)]
 
+mod change;
 mod decoded;
 mod delta_fifo;
 mod detached;
@@ -34,13 +35,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::change::{Change, NewIndexers};
+    #[pymodule_export]
     use crate::delta_fifo::DeltaFIFO;
     #[pymodule_export]
     use crate::fork::{after_fork_in_child, fork_count};
     #[pymodule_export]
     use crate::index::Index;
     #[pymodule_export]
-    use crate::informer::{Change, InformerCore, NewIndexers};
+    use crate::informer::InformerCore;
     #[pymodule_export]
     use crate::listener::Listener;
     #[pymodule_export]

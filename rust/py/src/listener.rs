@@ -91,6 +91,18 @@ impl Listener {
         }
     }
 
+    fn barrier(&self, py: Python<'_>) -> PyResult<u64> {
+        self.birth.check()?;
+        Ok(py.detach(|| self.core.barrier()))
+    }
+
+    #[pyo3(signature = (barrier, timeout=None))]
+    fn wait_handled(&self, py: Python<'_>, barrier: u64, timeout: Option<f64>) -> PyResult<bool> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        wait::reached(py, timeout, |slice| self.core.wait_handled(barrier, slice))
+    }
+
     fn initial_list_done(&self, py: Python<'_>) -> PyResult<bool> {
         self.birth.check()?;
         Ok(py.detach(|| self.core.initial_list_done()))

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use kubeinformer_core::queue::WaitError;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -57,4 +58,18 @@ pub fn wait<R: Send>(
             return Ok(None);
         }
     }
+}
+
+/// The same for a wait of the core: whether it came to what it waited for. False when `timeout` is over, or it was closed.
+pub fn reached(
+    py: Python<'_>,
+    timeout: Option<Duration>,
+    step: impl Fn(Option<Duration>) -> Result<(), WaitError> + Sync,
+) -> PyResult<bool> {
+    let waited = wait(py, timeout, |slice| match step(slice) {
+        Ok(()) => Some(true),
+        Err(WaitError::Closed) => Some(false),
+        Err(WaitError::TimedOut) => None,
+    })?;
+    Ok(waited.unwrap_or(false))
 }

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use hashbrown::hash_table::{Entry, HashTable};
+use smallvec::SmallVec;
 
-use super::InformerOptions;
+use super::{InformerOptions, QueueMode};
 use crate::keyed::Keyed;
 use crate::notification::Notification;
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
@@ -34,7 +35,7 @@ pub struct Change<T> {
     pub(super) deltas: usize,
     writes: Vec<Write<T>>,
     pub(super) notifications: Vec<Notification<T>>,
-    pub(super) resource_version: Option<String>,
+    pub(super) versions: SmallVec<[(SourceId, String); 1]>,
 }
 
 impl<T: Versioned> Change<T> {
@@ -85,7 +86,7 @@ impl<T: Versioned> Change<T> {
             deltas: 0,
             writes: Vec::with_capacity(count),
             notifications: Vec::with_capacity(count),
-            resource_version: None,
+            versions: SmallVec::new(),
         }
     }
 }
@@ -105,10 +106,27 @@ pub(super) fn plan<T: Versioned>(
         change: Change::with_capacity(deltas.len()),
     };
     planner.change.deltas = deltas.len();
-    let version = deltas.iter().rev().find_map(resource_version);
-    planner.change.resource_version = version.map(str::to_owned);
-    planner.plan(deltas);
+    if options.queue.has_resource_versions() {
+        planner.change.versions = versions(&deltas);
+    }
+    if options.queue == QueueMode::Delta {
+        planner.plan_key(deltas);
+    } else {
+        planner.plan(deltas);
+    }
     planner.change
+}
+
+/// Where the deltas leave each of their sources: at its last one that says so.
+fn versions<T: Versioned>(deltas: &[Delta<T>]) -> SmallVec<[(SourceId, String); 1]> {
+    let mut versions = SmallVec::<[(SourceId, String); 1]>::new();
+    for delta in deltas.iter().rev() {
+        if versions.iter().all(|(source, _)| *source != delta.source) {
+            let version = resource_version(delta);
+            versions.extend(version.map(|version| (delta.source, version.to_owned())));
+        }
+    }
+    versions
 }
 
 /// Where the delta leaves its source (§27-§30).
@@ -145,36 +163,11 @@ impl<T: Versioned> Planner<'_, T> {
                 .map(|it| (it.key().unwrap_or(""), it.key_hash())),
         );
         let mut view = None;
-        for (delta, place) in deltas.into_iter().zip(places) {
-            let Delta {
-                kind,
-                initial,
-                source,
-                object,
-            } = delta;
-            match object {
-                DeltaObject::Object(object) if kind == DeltaType::Deleted => {
-                    let view = view.get_or_insert_with(|| store.read());
-                    let key = Key::Of(Arc::clone(&object));
-                    let notification = Notification::Delete { object };
-                    self.delete(view, place, key, source, notification);
-                }
-                DeltaObject::Object(object) => {
-                    let view = view.get_or_insert_with(|| store.read());
-                    self.upsert(view, place, object, source, initial);
-                }
-                DeltaObject::Tombstone { key, object } => {
-                    let view = view.get_or_insert_with(|| store.read());
-                    let seen = || Some(Arc::clone(view.at(place.slot?).1));
-                    let notification = Notification::Tombstone {
-                        key: Key::Text(Arc::clone(&key)),
-                        object: object.or_else(seen),
-                    };
-                    self.delete(view, place, Key::Text(key), source, notification);
-                }
+        for (delta, Place { hash, slot }) in deltas.into_iter().zip(places) {
+            match delta.object {
                 DeltaObject::Replacement(list) => {
                     view = None;
-                    self.replace(list.objects, source, initial);
+                    self.replace(list.objects, delta.source, delta.initial);
                 }
                 DeltaObject::None => {
                     view = None;
@@ -183,21 +176,81 @@ impl<T: Versioned> Planner<'_, T> {
                     self.change.notifications.extend(resyncs);
                 }
                 DeltaObject::Bookmark { .. } => {}
+                DeltaObject::Object(_) | DeltaObject::Tombstone { .. } => {
+                    let view = view.get_or_insert_with(|| store.read());
+                    self.plan_one(slot.map(|slot| view.at(slot)), hash, delta);
+                }
             }
+        }
+    }
+
+    /// All deltas are of one key: each is told, the last one leaves what is written.
+    fn plan_key(&mut self, deltas: Vec<Delta<T>>) {
+        let Some(first) = deltas.first() else { return };
+        let hash = first.key_hash();
+        let view = self.store.read();
+        let located = view.locate(first.key().unwrap_or(""));
+        let mut stored = located.map(|(_, owner, object)| (owner, Arc::clone(object)));
+        drop(view);
+        let mut last = None;
+        for delta in deltas {
+            let now = stored.as_ref().map(|(owner, object)| (*owner, object));
+            self.plan_one(now, hash, delta);
+            if let Some(write) = self.change.writes.pop() {
+                stored = match &write {
+                    Write::Put { object, source, .. } => Some((*source, Arc::clone(object))),
+                    Write::Delete { .. } => None,
+                };
+                last = Some(write);
+            }
+        }
+        self.change.writes.extend(last);
+    }
+
+    /// A delta of one object, of which `stored` is there; at most one write.
+    fn plan_one(&mut self, stored: Option<(SourceId, &Arc<T>)>, hash: u64, delta: Delta<T>) {
+        let Delta {
+            kind,
+            initial,
+            source,
+            object,
+        } = delta;
+        match object {
+            DeltaObject::Object(object) if kind == DeltaType::Deleted => {
+                let key = Key::Of(Arc::clone(&object));
+                self.delete(stored, hash, key, source, Notification::Delete { object });
+            }
+            DeltaObject::Object(_) if kind == DeltaType::Sync => {
+                let resync = stored.map(|(_, object)| Notification::resync(object));
+                self.change.notifications.extend(resync);
+            }
+            DeltaObject::Object(object) => self.upsert(stored, hash, object, source, initial),
+            // A list was compared when it came. What is gone since was told by the source that had taken it over.
+            DeltaObject::Tombstone { .. }
+                if stored.is_none() && self.options.queue != QueueMode::Atomic => {}
+            DeltaObject::Tombstone { key, object } => {
+                let seen = || Some(Arc::clone(stored?.1));
+                let notification = Notification::Tombstone {
+                    key: Key::Text(Arc::clone(&key)),
+                    object: object.or_else(seen),
+                };
+                self.delete(stored, hash, Key::Text(key), source, notification);
+            }
+            _ => unreachable!("it is about one object"),
         }
     }
 
     /// An object that another source put lives on there. One that nobody put is told of all the same (§65).
     fn delete(
         &mut self,
-        view: &View<'_, T>,
-        Place { hash, slot }: Place,
+        stored: Option<(SourceId, &Arc<T>)>,
+        hash: u64,
         key: Key<T>,
         source: SourceId,
         notification: Notification<T>,
     ) {
-        match slot.map(|slot| view.at(slot).0) {
-            Some(owner) if owner != source => return,
+        match stored {
+            Some((owner, _)) if owner != source => return,
             Some(_) => self.change.writes.push(Write::Delete { key, hash }),
             None => {}
         }
@@ -206,8 +259,8 @@ impl<T: Versioned> Planner<'_, T> {
 
     fn upsert(
         &mut self,
-        view: &View<'_, T>,
-        Place { hash, slot }: Place,
+        stored: Option<(SourceId, &Arc<T>)>,
+        hash: u64,
         new: Arc<T>,
         source: SourceId,
         initial: bool,
@@ -228,7 +281,7 @@ impl<T: Versioned> Planner<'_, T> {
             object: Arc::clone(new),
             initial,
         };
-        let Some((owner, old)) = slot.map(|slot| view.at(slot)) else {
+        let Some((owner, old)) = stored else {
             notifications.push(add(&new));
             put(new);
             return;
@@ -271,7 +324,8 @@ impl<T: Versioned> Planner<'_, T> {
                 if let Some(slot) = slot {
                     listed[slot as usize] = true;
                 }
-                upserts.upsert(&view, Place { hash, slot }, object, source, initial);
+                let stored = slot.map(|slot| view.at(slot));
+                upserts.upsert(stored, hash, object, source, initial);
             }
         }
         for first in (0..listed.len()).step_by(PIECE) {

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Informer, InformerOptions, BATCH_SIZE};
+use super::{Informer, InformerOptions, QueueMode, BATCH_SIZE};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
-use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
+use crate::queue::{Delta, DeltaObject, DeltaType, SourceId, WaitError};
+use crate::resource_version::ResourceVersion;
 use crate::testing::{Believer, Pod};
 use crate::write_batch::WriteBatch;
 
@@ -74,7 +75,8 @@ struct Model {
     down: Vec<bool>,
     versions: u32,
     stored: BTreeMap<String, (SourceId, Arc<Pod>)>,
-    resource_version: String,
+    /// By source.
+    resource_versions: Vec<String>,
     handlers: Vec<Handler>,
     batches: u64,
     /// The clock of resyncs.
@@ -131,7 +133,7 @@ impl Model {
             down: vec![true; SOURCES as usize],
             versions: 0,
             stored: BTreeMap::new(),
-            resource_version: String::new(),
+            resource_versions: vec![String::new(); SOURCES as usize],
             handlers: Vec::new(),
             batches: 0,
             now: Instant::now(),
@@ -246,7 +248,10 @@ impl Model {
         let (mut older, mut list) = (Vec::new(), Vec::new());
         for (number, (_, pod)) in of_source.enumerate() {
             if twice && number % 2 == 1 {
-                older.push(Pod::new(&pod.key, &pod.uid, "0"));
+                older.push(Arc::new(Pod {
+                    version: "0".to_owned(),
+                    ..(**pod).clone()
+                }));
             }
             let shares = number % 3 == 2;
             list.push(if shares {
@@ -289,9 +294,10 @@ impl Model {
     /// What client-go's rules, with the differences of this project, make of a delta.
     fn rules(&mut self, delta: &Delta<Pod>) -> Vec<Group> {
         let mut groups = Vec::new();
+        let resource_version = &mut self.resource_versions[delta.source.0 as usize];
         match &delta.object {
             DeltaObject::Object(pod) if delta.kind == DeltaType::Deleted => {
-                self.resource_version.clone_from(&pod.version);
+                resource_version.clone_from(&pod.version);
                 let owner = self.stored.get(&pod.key).map(|(owner, _)| *owner);
                 if owner.is_none_or(|owner| owner == delta.source) {
                     self.stored.remove(&pod.key);
@@ -299,11 +305,11 @@ impl Model {
                 }
             }
             DeltaObject::Object(pod) => {
-                self.resource_version.clone_from(&pod.version);
+                resource_version.clone_from(&pod.version);
                 groups.extend(self.upsert(delta, pod));
             }
             DeltaObject::Replacement(list) => {
-                self.resource_version.clone_from(&list.resource_version);
+                resource_version.clone_from(&list.resource_version);
                 let newest: BTreeMap<&str, &Arc<Pod>> =
                     list.objects.iter().map(|pod| (&*pod.key, pod)).collect();
                 let mut gone = Group::new();
@@ -321,10 +327,18 @@ impl Model {
                     }
                 }
             }
-            DeltaObject::Bookmark { resource_version } => {
-                self.resource_version = resource_version.to_string();
+            DeltaObject::Bookmark {
+                resource_version: bookmark,
+            } => *resource_version = bookmark.to_string(),
+            DeltaObject::Tombstone { key, object } => {
+                let pod = object.as_ref().expect("it was queued or stored");
+                let owner = self.stored.get(&**key).map(|(owner, _)| *owner);
+                if owner == Some(delta.source) {
+                    self.stored.remove(&**key);
+                    groups.push(vec![show("tombstone", pod)]);
+                }
             }
-            DeltaObject::Tombstone { .. } | DeltaObject::None => panic!("nobody queues it here"),
+            DeltaObject::None => panic!("nobody queues it here"),
         }
         groups
     }
@@ -336,7 +350,7 @@ impl Model {
         let Some((_, old)) = stored else {
             return vec![vec![show_add(pod, delta.initial)]];
         };
-        if old.version == pod.version {
+        if (&old.uid, &old.version) == (&pod.uid, &pod.version) {
             // The allocation that is there stays.
             let stays = (delta.source, Arc::clone(&old));
             self.stored.insert(pod.key.clone(), stays);
@@ -363,7 +377,24 @@ impl Model {
             assert!(Arc::ptr_eq(object, pod) && owner == *source);
             assert_eq!(view.values_of("uid", key).unwrap(), [&*pod.uid]);
         }
-        assert_eq!(view.resource_version(), self.resource_version);
+        drop(view);
+        let informer = &self.informer;
+        let has_versions = self.options.queue.has_resource_versions();
+        for (source, version) in (0..).map(SourceId).zip(&self.resource_versions) {
+            if !has_versions {
+                assert_eq!(informer.resource_version(Some(source)), "", "§31");
+                continue;
+            }
+            assert_eq!(informer.resource_version(Some(source)), *version);
+            let version = ResourceVersion::parse(version).unwrap();
+            let wait = |version| {
+                informer.wait_for_resource_version(version, Some(source), Some(Duration::ZERO))
+            };
+            assert_eq!(wait(version), Ok(()));
+            let next = (version.as_str().parse::<u32>().unwrap() + 1).to_string();
+            let next = ResourceVersion::parse(&next).unwrap();
+            assert_eq!(wait(next), Err(WaitError::TimedOut));
+        }
         assert_eq!(self.informer.stats().batches, self.batches);
     }
 
@@ -476,10 +507,12 @@ proptest! {
     fn every_handler_hears_what_happened_and_knows_what_is_stored(
         steps in prop::collection::vec(step(), 1..120),
         options in (any::<bool>(), any::<bool>()),
+        queue in prop_oneof![Just(QueueMode::Atomic), Just(QueueMode::InOrder), Just(QueueMode::Delta)],
     ) {
         let mut model = Model::new(InformerOptions {
             recreate_as_update: options.0,
             notify_unchanged_on_relist: options.1,
+            queue,
         });
         for step in &steps {
             model.step(step);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::{Informer, InformerOptions, BATCH_SIZE};
+use super::{Informer, InformerOptions, QueueMode, BATCH_SIZE};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::queue::SourceId;
 use crate::testing::{Believer, Pod};
@@ -42,10 +42,9 @@ fn produce(informer: &Informer<Pod>) {
 }
 
 fn process(informer: &Informer<Pod>) {
-    let deltas = informer
-        .queue()
-        .pop_batch(BATCH_SIZE, Some(Duration::ZERO))
-        .unwrap();
+    // Something is queued; it may wait for the end of a quiet phase.
+    let long = Duration::from_secs(60);
+    let deltas = informer.queue().pop_batch(BATCH_SIZE, Some(long)).unwrap();
     let change = informer.plan(deltas);
     let done = informer.commit(change, informer.generation(), |_, _, _| {});
     assert!(done.is_ok());
@@ -75,7 +74,16 @@ impl Drop for Ends<'_> {
 
 #[test]
 fn s142_s155_listeners_join_under_load_without_gap_or_duplicate() {
-    let informer = Informer::new(InformerOptions::default());
+    for queue in [QueueMode::Atomic, QueueMode::InOrder, QueueMode::Delta] {
+        join_under_load(queue);
+    }
+}
+
+fn join_under_load(queue: QueueMode) {
+    let informer = Informer::new(InformerOptions {
+        queue,
+        ..InformerOptions::default()
+    });
     informer.start();
     let end = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -17,6 +17,8 @@ struct Waiting<T> {
     notification: Notification<T>,
     /// Its heap size, kept so that taking it out touches no object.
     bytes: usize,
+    /// Of the first push that is in it: these grow along the line.
+    number: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -44,6 +46,7 @@ pub(super) struct Ring<T> {
     bytes: usize,
     initial: usize,
     coalesced: u64,
+    pushed: u64,
 }
 
 impl<T: Keyed> Ring<T> {
@@ -58,6 +61,7 @@ impl<T: Keyed> Ring<T> {
             bytes: 0,
             initial: 0,
             coalesced: 0,
+            pushed: 0,
         }
     }
 
@@ -81,6 +85,17 @@ impl<T: Keyed> Ring<T> {
         self.coalesced
     }
 
+    /// Notifications that were pushed, ever; the next push has this number.
+    pub fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// Number of the oldest push that waits.
+    pub fn oldest(&self) -> Option<u64> {
+        let mut waiting = self.line.iter().flatten();
+        waiting.next().map(|waiting| waiting.number)
+    }
+
     /// What is no longer needed goes to `discarded`.
     pub fn push(&mut self, notification: Notification<T>, discarded: &mut Vec<Notification<T>>) {
         let full = self.len >= self.limit.notifications || self.bytes >= self.limit.bytes;
@@ -91,12 +106,13 @@ impl<T: Keyed> Ring<T> {
         if self.merging {
             self.push_merging(notification, discarded);
         } else {
-            let waiting = self.count(notification);
+            let waiting = self.count(notification, self.pushed);
             self.line.push_back(Some(waiting));
         }
+        self.pushed += 1;
     }
 
-    fn count(&mut self, notification: Notification<T>) -> Waiting<T> {
+    fn count(&mut self, notification: Notification<T>, number: u64) -> Waiting<T> {
         let bytes = notification.heap_size();
         self.len += 1;
         self.bytes += bytes;
@@ -104,6 +120,7 @@ impl<T: Keyed> Ring<T> {
         Waiting {
             notification,
             bytes,
+            number,
         }
     }
 
@@ -132,7 +149,7 @@ impl<T: Keyed> Ring<T> {
             }
             Merged::One(merged) => {
                 self.coalesced += 1;
-                let merged = self.count(merged);
+                let merged = self.count(merged, first.number);
                 let first = self.line[place].replace(merged).expect("seen above");
                 discarded.extend([self.uncount(first), notification]);
             }
@@ -160,7 +177,7 @@ impl<T: Keyed> Ring<T> {
     }
 
     fn push_last(&mut self, notification: Notification<T>, hash: u64) {
-        let waiting = self.count(notification);
+        let waiting = self.count(notification, self.pushed);
         self.line.push_back(Some(waiting));
         self.remember(self.line.len() - 1, hash);
     }

@@ -50,6 +50,11 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.add_source()
     }
 
+    /// How many sources there are.
+    pub fn sources(&self) -> u32 {
+        self.gate.sources()
+    }
+
     /// Queues `Added`.
     pub fn add(&self, source: SourceId, object: Arc<T>) {
         self.push(Delta::added(source, object));
@@ -141,6 +146,11 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.processed();
     }
 
+    /// Lets the consumer's pop, waiting now or next, come back as timed out: it has something else to see to.
+    pub fn wake(&self) {
+        self.gate.wake();
+    }
+
     /// Keys in line.
     pub fn len(&self) -> usize {
         self.gate.lock().content.len()
@@ -149,6 +159,19 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     /// Whether no key is in line.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes of queued objects, by [`Keyed::heap_size`]. Those of tombstones and resyncs are known elsewhere and do
+    /// not count.
+    pub fn queued_bytes(&self) -> usize {
+        self.gate.lock().content.bytes()
+    }
+
+    /// Waits while more than `limit` bytes are queued, for at most `timeout` (none: for ever); woken by each pop.
+    /// `Closed` if closed before.
+    pub fn wait_below(&self, limit: usize, timeout: Option<Duration>) -> Result<(), WaitError> {
+        self.gate
+            .wait_drained(timeout, |content| content.bytes() > limit)
     }
 
     /// Lets every waiting call return. What is queued, now or later, can still be popped (§45).

@@ -266,6 +266,10 @@ impl<C: Content> Gate<C> {
         id
     }
 
+    pub(super) fn sources(&self) -> u32 {
+        u32::try_from(self.lock().initial.len()).expect("a queue has fewer than 2^32 sources")
+    }
+
     /// Copies `all_synced`; returns whether it turned true.
     fn note_synced(&self, state: &State<C>) -> bool {
         let now = state.initial.all_synced();

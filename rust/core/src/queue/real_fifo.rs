@@ -50,6 +50,11 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
         self.gate.add_source()
     }
 
+    /// How many sources there are.
+    pub fn sources(&self) -> u32 {
+        self.gate.sources()
+    }
+
     /// Queues `Added`.
     pub fn add(&self, source: SourceId, object: Arc<T>) {
         self.push(Delta::added(source, object));

@@ -59,6 +59,10 @@ impl InitialLists {
         id
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.sources.len()
+    }
+
     fn source(&self, id: SourceId) -> &Source {
         self.sources
             .get(id.index())

@@ -117,6 +117,11 @@ impl Source {
         }
     }
 
+    /// What the queue and the store call it.
+    pub fn id(&self) -> SourceId {
+        self.id
+    }
+
     /// Its first list is in the store.
     pub fn has_synced(&self) -> bool {
         self.informer.queue().has_synced_source(self.id)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashTable};
 use smallvec::{smallvec, SmallVec};
 
+use super::versions::Versions;
 use super::{StoreError, PIECE};
 use crate::index::{Entry, Index, Member};
 use crate::keyed::Keyed;
@@ -54,7 +55,7 @@ pub(super) struct Inner<T> {
     pub generation: u32,
     /// Counts the writes to slots and indices.
     pub epoch: u64,
-    pub resource_version: String,
+    pub versions: Versions,
     /// Sum of the objects' heap sizes.
     pub bytes: usize,
 }
@@ -68,7 +69,7 @@ impl<T> Clone for Inner<T> {
             indices: self.indices.clone(),
             generation: self.generation,
             epoch: self.epoch,
-            resource_version: self.resource_version.clone(),
+            versions: self.versions.clone(),
             bytes: self.bytes,
         }
     }
@@ -83,7 +84,7 @@ impl<T: Keyed> Inner<T> {
             indices: Vec::new(),
             generation: 0,
             epoch: 0,
-            resource_version: String::new(),
+            versions: Versions::default(),
             bytes: 0,
         }
     }
@@ -104,7 +105,7 @@ impl<T: Keyed> Inner<T> {
     pub fn swap(&mut self, mut written: Self) -> Self {
         written.epoch = self.epoch + 1;
         // What may have changed since `written` was begun without a new epoch.
-        std::mem::swap(&mut written.resource_version, &mut self.resource_version);
+        std::mem::swap(&mut written.versions, &mut self.versions);
         for (index, now) in written.indices.iter_mut().zip(&self.indices) {
             index.ready = now.ready;
         }
@@ -159,13 +160,6 @@ impl<T: Keyed> Inner<T> {
         let slots = self.slots.get(first..).filter(|slots| !slots.is_empty())?;
         let slots = slots.iter().take(PIECE).enumerate();
         Some(slots.map(move |(place, slot)| ((first + place) as u32, slot)))
-    }
-
-    pub fn set_resource_version(&mut self, version: Option<&str>) {
-        if let Some(version) = version {
-            self.resource_version.clear();
-            self.resource_version.push_str(version);
-        }
     }
 
     /// Does the operations in order; what each no longer leaves in the store goes to `replaced`.

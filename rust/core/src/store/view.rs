@@ -137,9 +137,14 @@ impl<'a, T: Keyed> View<'a, T> {
         ready.map(|index| &*index.name)
     }
 
-    /// Resource version of the last write that had one; empty before.
+    /// Resource version of the last write that had one, for whichever source; empty before.
     pub fn resource_version(&self) -> &str {
-        &self.inner.resource_version
+        self.inner.versions.last()
+    }
+
+    /// Resource version that was written last for a source; empty before.
+    pub fn resource_version_of(&self, source: SourceId) -> &str {
+        self.inner.versions.of(source)
     }
 
     /// Sum of the objects' heap sizes.

@@ -397,6 +397,26 @@ fn sources_are_replaced_and_synced_each_on_its_own() {
 }
 
 #[test]
+fn a_list_looks_only_at_what_its_own_source_has_in_line() {
+    let fifo = fifo();
+    let second = fifo.add_source();
+    fifo.add(FIRST, parse("m1"));
+    fifo.update(second, parse("m2"));
+    fifo.add(FIRST, parse("n1"));
+    fifo.quiet(NOW).unwrap().delete(second, parse("n2"), true);
+    fifo.update(second, parse("k2"));
+    replace(&fifo, &[], &["k1"]);
+    assert_eq!(
+        drain(&fifo),
+        [
+            "Added m1, Updated m2, Deleted m(m1)",
+            "Added n1, Deleted n2, Deleted n(n1)",
+            "Updated k2, Deleted k(k1)"
+        ]
+    );
+}
+
+#[test]
 fn deletions_of_two_sources_are_not_merged() {
     let fifo = fifo();
     let second = fifo.add_source();

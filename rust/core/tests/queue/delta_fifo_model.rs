@@ -116,14 +116,21 @@ impl Model {
         for (key, version) in list {
             self.push(source, key, self.replaced, Some(*version), false, first);
         }
-        for (key, deltas) in self.line.clone() {
-            let newest = deltas.last().expect("never empty");
-            if !listed.contains(&key) && newest.source == source {
-                self.push(source, &key, "Deleted", newest.version, true, first);
+        let line = self.line.clone();
+        let of_source = |deltas: &[ModelDelta]| {
+            let newest = deltas.iter().rfind(|delta| delta.source == source);
+            newest.cloned()
+        };
+        for (key, deltas) in &line {
+            let newest = of_source(deltas).filter(|newest| !newest.deleted);
+            if let Some(newest) = newest.filter(|_| !listed.contains(key)) {
+                self.push(source, key, "Deleted", newest.version, true, first);
             }
         }
         for (key, (known_source, version)) in self.known.clone() {
-            if known_source == source && !listed.contains(&key) && !self.queued(&key) {
+            let queued = line.iter().find(|(other, _)| *other == key);
+            let queued = queued.is_some_and(|(_, deltas)| of_source(deltas).is_some());
+            if known_source == source && !listed.contains(&key) && !queued {
                 self.push(source, &key, "Deleted", Some(version), true, first);
             }
         }
@@ -385,6 +392,11 @@ impl Harness {
     fn compare(&self) -> Result<(), TestCaseError> {
         let (fifo, model) = (&self.fifo, &self.model);
         prop_assert_eq!(fifo.len(), model.line.len());
+        let deltas = model.line.iter().flat_map(|(_, deltas)| deltas);
+        let objects = deltas.filter(|it| !it.tombstone && !it.shown.starts_with("Sync"));
+        let bytes = objects.filter_map(|delta| delta.version).sum();
+        prop_assert_eq!(fifo.queued_bytes(), bytes);
+        prop_assert_eq!(fifo.wait_below(bytes, NOW), Ok(()));
         prop_assert_eq!(fifo.is_closed(), model.closed);
         for source in 0..SOURCES {
             prop_assert_eq!(

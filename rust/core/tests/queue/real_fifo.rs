@@ -409,13 +409,19 @@ fn a_list_says_nothing_about_another_source() {
     let second = fifo.add_source();
     fifo.add(second, parse("x1"));
     fifo.add(FIRST, parse("m1"));
-    // It has moved to the other source, which will say what becomes of it.
+    // It has moved to the other source: the consumer knows that when it gets to the tombstone.
     fifo.update(second, parse("m2"));
+    fifo.delete(second, parse("k2"));
     replace(&fifo, &[], &["m0", "k1"]);
-    assert_eq!(
-        drain(&fifo),
-        ["Added x1", "Added m1", "Updated m2", "Deleted k(k1)"]
-    );
+    let expected = [
+        "Added x1",
+        "Added m1",
+        "Updated m2",
+        "Deleted k2",
+        "Deleted m(m1)",
+        "Deleted k(k1)",
+    ];
+    assert_eq!(drain(&fifo), expected);
 }
 
 #[test]

@@ -107,11 +107,11 @@ impl Model {
         self.line.push(delta);
     }
 
-    fn newest(&self, key: &str) -> Option<&ModelDelta> {
+    fn newest(&self, source: u32, key: &str) -> Option<&ModelDelta> {
         self.line
             .iter()
             .rev()
-            .find(|delta| delta.key.as_deref() == Some(key))
+            .find(|delta| delta.source == source && delta.key.as_deref() == Some(key))
     }
 
     fn replace(&mut self, source: u32, list: &[(String, usize)]) {
@@ -123,18 +123,16 @@ impl Model {
             ..*self
         };
         let mut seen = BTreeSet::new();
-        for key in before.line.iter().filter_map(|delta| delta.key.as_ref()) {
-            let newest = before.newest(key).expect("queued");
-            if seen.insert(key)
-                && !listed.contains(key)
-                && newest.source == source
-                && !newest.deleted
-            {
+        let of_source = before.line.iter().filter(|delta| delta.source == source);
+        for key in of_source.filter_map(|delta| delta.key.as_ref()) {
+            let newest = before.newest(source, key).expect("queued");
+            if seen.insert(key) && !listed.contains(key) && !newest.deleted {
                 self.line.push(tombstone(source, key, newest.version));
             }
         }
         for (key, (known_source, version)) in &before.known {
-            if *known_source == source && !listed.contains(key) && before.newest(key).is_none() {
+            let queued = before.newest(source, key).is_some();
+            if *known_source == source && !listed.contains(key) && !queued {
                 self.line.push(tombstone(source, key, *version));
             }
         }
@@ -343,7 +341,9 @@ impl Harness {
             quiet.resync(id, self.model.known_of(source));
             drop(quiet);
             for (key, (known_source, version)) in self.model.known.clone() {
-                if known_source == source && self.model.newest(&key).is_none() {
+                let mut line = self.model.line.iter();
+                let queued = line.any(|delta| delta.key.as_ref() == Some(&key));
+                if known_source == source && !queued {
                     self.model.line.push(event("Sync", source, &key, version));
                 }
             }

@@ -1,6 +1,6 @@
 //! The line of a [`DeltaFifo`](super::DeltaFifo), without its lock.
 //!
-//! Invariant: `numbers` holds the number of each slot under its key, and no other.
+//! Invariant: `numbers` holds the number of each slot under its key, and no other; `bytes` is the sum over all deltas.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 use hashbrown::hash_table::{Entry, HashTable};
 use smallvec::smallvec;
 
-use super::super::delta::{Delta, DeltaType, Deltas};
+use super::super::delta::{Delta, DeltaType, Deltas, SourceId};
 use super::super::gate::Content;
 use super::super::keys::Hashed;
 use super::super::synced::InitialLists;
@@ -43,6 +43,17 @@ impl<T: Keyed> fmt::Debug for Item<T> {
 pub(super) struct Slot<T> {
     pub(super) deltas: Deltas<T>,
     hash: u64,
+    /// Of its deltas, so that taking it out touches no object.
+    bytes: usize,
+}
+
+impl<T> Slot<T> {
+    pub(super) fn newest_of(&self, source: SourceId) -> Option<&Delta<T>> {
+        self.deltas
+            .iter()
+            .rev()
+            .find(|delta| delta.source == source)
+    }
 }
 
 impl<T: Keyed> Hashed for Slot<T> {
@@ -61,6 +72,7 @@ pub(super) struct Line<T> {
     head: u64,
     /// Key to number of its slot.
     numbers: HashTable<u64>,
+    bytes: usize,
 }
 
 impl<T> Content for Line<T> {
@@ -75,7 +87,12 @@ impl<T> Line<T> {
             slots: VecDeque::new(),
             head: 0,
             numbers: HashTable::new(),
+            bytes: 0,
         }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,14 +107,25 @@ impl<T> Line<T> {
 
 impl<T: Keyed> Line<T> {
     pub(super) fn contains(&self, hash: u64, key: &str) -> bool {
+        self.find(hash, key).is_some()
+    }
+
+    /// Whether the source has deltas of the key in line.
+    pub(super) fn contains_of(&self, source: SourceId, hash: u64, key: &str) -> bool {
+        let slot = self.find(hash, key);
+        slot.is_some_and(|slot| slot.newest_of(source).is_some())
+    }
+
+    fn find(&self, hash: u64, key: &str) -> Option<&Slot<T>> {
         let slot = |number: u64| &self.slots[(number - self.head) as usize];
-        self.numbers
-            .find(hash, |&number| slot(number).is(hash, key))
-            .is_some()
+        let found = self.numbers.find(hash, |&it| slot(it).is(hash, key));
+        found.map(|number| slot(*number))
     }
 
     /// Appends a delta to its key; returns a deletion that this made superfluous, to be dropped after the lock.
     pub(super) fn push(&mut self, hash: u64, delta: Delta<T>) -> Option<Delta<T>> {
+        let bytes = delta.heap_size();
+        self.bytes += bytes;
         let slot = |number: u64| &self.slots[(number - self.head) as usize];
         let is_key = |&number: &u64| slot(number).is(hash, delta.expect_key());
         match self
@@ -106,13 +134,19 @@ impl<T: Keyed> Line<T> {
         {
             Entry::Occupied(entry) => {
                 let place = (*entry.get() - self.head) as usize;
-                merge(&mut self.slots[place].deltas, delta)
+                let slot = &mut self.slots[place];
+                let displaced = merge(&mut slot.deltas, delta);
+                let freed = displaced.as_ref().map_or(0, Delta::heap_size);
+                slot.bytes = slot.bytes + bytes - freed;
+                self.bytes -= freed;
+                displaced
             }
             Entry::Vacant(entry) => {
                 entry.insert(self.head + self.slots.len() as u64);
                 self.slots.push_back(Slot {
                     deltas: smallvec![delta],
                     hash,
+                    bytes,
                 });
                 None
             }
@@ -120,7 +154,12 @@ impl<T: Keyed> Line<T> {
     }
 
     pub(super) fn pop(&mut self, initial_lists: &mut InitialLists) -> Option<Item<T>> {
-        let Slot { deltas, hash } = self.slots.pop_front()?;
+        let Slot {
+            deltas,
+            hash,
+            bytes,
+        } = self.slots.pop_front()?;
+        self.bytes -= bytes;
         let number = self.head;
         self.numbers
             .find_entry(hash, |&other| other == number)
@@ -145,6 +184,7 @@ impl<T: Keyed> Line<T> {
         // All of them: no number has to be looked for.
         self.numbers.clear();
         self.head += len as u64;
+        self.bytes = 0;
         let slots = self.slots.drain(..);
         let items = slots.map(|slot| Self::item(slot.deltas, initial_lists));
         let items = items.collect();

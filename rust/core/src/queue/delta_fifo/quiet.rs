@@ -37,7 +37,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
     /// each key that is in line but not listed, of the newest object in line, then for each known key that is neither
     /// listed nor in line (§37-§39). The first Replace is the initial list (§41, §43).
     ///
-    /// A key in line counts for the source of its newest delta.
+    /// What other sources have in line is not looked at: the consumer knows whose an object is when it gets there.
     pub fn replace(&self, source: SourceId, list: Vec<Arc<T>>, known: Known<T>) {
         let list: Vec<Listed<T>> = list.into_iter().map(|object| Listed::new(object)).collect();
         let listed = KeyTable::of(&list, list.len());
@@ -68,16 +68,18 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
         for index in 0..in_line_before {
             let slot = content.slot(index);
             let hash = slot.hash();
-            let newest = slot.deltas.last().expect("a key in line has deltas");
+            let Some(newest) = slot.newest_of(source) else {
+                continue;
+            };
             let missing = listed.get(&list, hash, newest.expect_key()).is_none();
             // Of two deletions the one in line would stay, with the same object (§34).
-            if missing && newest.source == source && newest.kind != DeltaType::Deleted {
+            if missing && newest.kind != DeltaType::Deleted {
                 let tombstone = newest.object.to_tombstone();
                 push(content, hash, DeltaType::Deleted, tombstone);
             }
         }
         for ((key, object), hash) in known.into_iter().zip(known_hashes) {
-            if listed.get(&list, hash, &key).is_some() || content.contains(hash, &key) {
+            if listed.get(&list, hash, &key).is_some() || content.contains_of(source, hash, &key) {
                 unused.push((key, object));
             } else {
                 push(

@@ -73,10 +73,11 @@ impl<T> Line<T> {
 }
 
 impl<T: Keyed> Line<T> {
-    /// The index of the newest delta of each key, and the first index of each key in order.
-    pub(super) fn keys(&self) -> (KeyTable, Vec<usize>) {
+    /// Of what a source has queued: the index of the newest delta of each key, and the first index of each key in order.
+    pub(super) fn keys_of(&self, source: SourceId) -> (KeyTable, Vec<usize>) {
         let mut newest = KeyTable::default();
         let first = (0..self.slots.len())
+            .filter(|&index| self.slots[index].delta.source == source)
             .filter(|&index| newest.insert(&self.slots, index).is_none())
             .collect();
         (newest, first)

@@ -20,7 +20,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
     /// its newest delta is a deletion, then for each known key that is neither listed nor queued, then each object as
     /// `Replaced` (§49). The first Replace is the initial list (§50).
     ///
-    /// A queued key counts for the source of its newest delta.
+    /// What other sources have queued is not looked at: the consumer knows whose an object is when it gets there.
     pub fn replace(&self, source: SourceId, list: Vec<Arc<T>>, known: Known<T>) {
         let list: Vec<Slot<T>> = Self::slots(list, |object| {
             Delta::new(DeltaType::Replaced, source, object.into())
@@ -33,7 +33,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
 
         let mut state = self.fifo.gate.lock();
         let content = &mut state.content;
-        let (queued, queued_keys) = content.keys();
+        let (queued, queued_keys) = content.keys_of(source);
         for first in queued_keys {
             let Slot { delta, .. } = &content.slots[first];
             let hash = content.slots[first].hash();
@@ -42,7 +42,7 @@ impl<T: Keyed + Send + Sync + 'static> Quiet<'_, T> {
                 .expect("each key was inserted");
             let Slot { delta, .. } = &content.slots[newest];
             let listed = listed.get(&list, hash, delta.expect_key()).is_some();
-            if !listed && delta.source == source && delta.kind != DeltaType::Deleted {
+            if !listed && delta.kind != DeltaType::Deleted {
                 let tombstone = delta.object.to_tombstone();
                 content.push(Slot::new(Delta::deleted(source, tombstone), hash));
             }

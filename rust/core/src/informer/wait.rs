@@ -1,0 +1,70 @@
+//! Waiting until the store, and the listeners, have come to a resource version.
+//!
+//! Invariant: when the wait is over, the batch that brought a source to the version is in the store and was handed to every
+//! listener. Nobody polls, and a batch costs one load while nobody waits: batches are written under the lock that the
+//! waiting thread lets go.
+
+use std::time::{Duration, Instant};
+
+use super::Informer;
+use crate::queue::{SourceId, WaitError};
+use crate::resource_version::ResourceVersion;
+use crate::versioned::Versioned;
+
+impl<T: Versioned> Informer<T> {
+    /// Waits until the store of `source` (none: of every source) is at or past the version, for at most `timeout` (none:
+    /// for ever). A version in the store that is no decimal number is not at any other, and one that goes back lets the
+    /// wait go on. `Closed` when the informer was stopped before.
+    pub fn wait_for_resource_version(
+        &self,
+        version: ResourceVersion<'_>,
+        source: Option<SourceId>,
+        timeout: Option<Duration>,
+    ) -> Result<(), WaitError> {
+        if version.is_any() {
+            return Ok(());
+        }
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let sources = source.map_or(0..self.queue.sources(), |source| source.0..source.0 + 1);
+        let mut registrations = self.registrations.lock();
+        loop {
+            if sources.clone().all(|it| self.is_at(version, SourceId(it))) {
+                return Ok(());
+            }
+            if self.is_stopped() {
+                return Err(WaitError::Closed);
+            }
+            match deadline {
+                None => self.committed.wait(&mut registrations),
+                Some(deadline) if Instant::now() >= deadline => return Err(WaitError::TimedOut),
+                Some(deadline) => {
+                    self.committed.wait_until(&mut registrations, deadline);
+                }
+            }
+        }
+    }
+
+    fn is_at(&self, version: ResourceVersion<'_>, source: SourceId) -> bool {
+        let view = self.store.read();
+        let stored = ResourceVersion::parse(view.resource_version_of(source));
+        stored.is_ok_and(|stored| stored >= version)
+    }
+
+    /// What was written last for a source, be it lower than before (§27-§31); without a source, the lowest of all, so
+    /// that each is at or past it: "" while one has none that can be compared.
+    pub fn resource_version(&self, source: Option<SourceId>) -> String {
+        let sources = self.queue.sources();
+        let view = self.store.read();
+        if source.is_some() || sources == 1 {
+            let source = source.unwrap_or(SourceId::FIRST);
+            return view.resource_version_of(source).to_owned();
+        }
+        let versions = (0..sources).map(|it| {
+            let version = ResourceVersion::parse(view.resource_version_of(SourceId(it)));
+            version.ok().filter(|version| !version.is_any())
+        });
+        let all: Option<Vec<_>> = versions.collect();
+        let lowest = all.and_then(|all| all.into_iter().min());
+        lowest.map_or("", ResourceVersion::as_str).to_owned()
+    }
+}
