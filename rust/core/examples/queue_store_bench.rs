@@ -25,15 +25,37 @@ const BATCH: usize = 1000;
 /// As many as the other sides get; one more before them is not timed.
 const TIMED_ROUNDS: usize = 12;
 
+/// Key and values in one text, as an object of the API is one piece of bytes. Each version has a text of its own.
 struct Prepared {
-    key: Box<str>,
+    text: Box<str>,
+    /// Where key, namespace, node and owner end.
+    ends: [u16; 4],
     hash: u64,
-    values: [Box<str>; 3],
+}
+
+impl Prepared {
+    fn new(line: &str) -> Self {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let mut end = 0;
+        Self {
+            hash: hash(fields[0]),
+            ends: std::array::from_fn(|field| {
+                end += fields[field].len() as u16;
+                end
+            }),
+            text: fields.concat().into(),
+        }
+    }
+
+    fn field(&self, number: usize) -> &str {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[usize::from(start)..usize::from(self.ends[number])]
+    }
 }
 
 impl Keyed for Prepared {
     fn key(&self) -> &str {
-        &self.key
+        self.field(0)
     }
 
     fn key_hash(&self) -> u64 {
@@ -45,6 +67,7 @@ struct Side {
     queue: DeltaFifo<Prepared>,
     store: Store<Prepared>,
     generation: u32,
+    writes: WriteBatch<Prepared>,
     replaced: usize,
 }
 
@@ -59,6 +82,7 @@ impl Side {
             queue: DeltaFifo::new(DeltaFifoOptions::default()),
             generation: store.generation(),
             store,
+            writes: WriteBatch::default(),
             replaced: 0,
         }
     }
@@ -83,36 +107,30 @@ impl Side {
         }
     }
 
-    fn process(&mut self, items: Vec<Item<Prepared>>) {
-        let mut writes = WriteBatch::with_capacity(items.len());
-        for delta in items.into_iter().flat_map(|item| item.deltas) {
-            let DeltaObject::Object(object) = delta.object else {
-                unreachable!("updates carry objects");
-            };
-            writes.put(object, SOURCE, |object, sink| {
-                for (index, value) in object.values.iter().enumerate() {
-                    sink(index as u16, value);
-                }
-            });
+    fn process(&mut self, mut items: Vec<Item<Prepared>>) {
+        let writes = &mut self.writes;
+        for item in &mut items {
+            for delta in item.deltas.drain(..) {
+                let DeltaObject::Object(object) = delta.object else {
+                    unreachable!("updates carry objects");
+                };
+                writes.put(object, SOURCE, |object, sink| {
+                    for index in 0..3 {
+                        sink(index, object.field(1 + usize::from(index)));
+                    }
+                });
+            }
         }
-        let replaced = self.store.apply(&writes, self.generation, None);
-        let replaced = replaced.expect("nobody adds indices");
-        self.replaced += replaced.iter().flatten().count();
+        let applied = self.store.apply(writes, self.generation, None);
+        applied.expect("nobody adds indices");
+        self.replaced += writes.replaced().flatten().count();
+        writes.clear();
         self.queue.processed();
     }
 }
 
 fn rounds(text: &str) -> Vec<Vec<Arc<Prepared>>> {
-    let prepared = |line: &str| {
-        let mut fields = line.split('\t').map(Box::from);
-        let mut next = || fields.next().expect("a line has four fields");
-        let key: Box<str> = next();
-        Arc::new(Prepared {
-            hash: hash(&key),
-            key,
-            values: [next(), next(), next()],
-        })
-    };
+    let prepared = |line| Arc::new(Prepared::new(line));
     let rounds = text.trim().split("\n\n");
     rounds
         .map(|round| round.lines().map(prepared).collect())

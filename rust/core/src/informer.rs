@@ -25,6 +25,7 @@ use crate::sync::Mutex;
 use crate::queue::{Delta, RealFifo, RealFifoMode, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
 use crate::versioned::Versioned;
+use crate::write_batch::WriteBatch;
 use handlers::Registration;
 
 pub use change::Change;
@@ -129,12 +130,13 @@ impl<T: Versioned> Informer<T> {
         generation: u32,
         values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
     ) -> Result<usize, Change<T>> {
-        let batch = change.to_batch(values);
+        let mut batch = WriteBatch::of(std::mem::take(&mut change.writes), values);
         let version = change.resource_version.as_deref();
         let registrations = self.registrations.lock();
-        let Ok(replaced) = self.store.apply(&batch, generation, version) else {
+        if self.store.apply(&mut batch, generation, version).is_err() {
+            change.writes = batch.ops;
             return Err(change);
-        };
+        }
         let notifications = std::mem::take(&mut change.notifications);
         let count = notifications.len() as u64;
         if let Some((last, others)) = registrations.split_last() {
@@ -145,7 +147,7 @@ impl<T: Versioned> Informer<T> {
             last.listener.push_all(notifications);
         }
         drop(registrations);
-        drop((replaced, batch));
+        drop(batch);
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.notifications.fetch_add(count, Ordering::Relaxed);
         self.queue.processed();

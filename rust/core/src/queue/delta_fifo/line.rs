@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use hashbrown::hash_table::{Entry, HashTable};
-use smallvec::smallvec;
 
 use super::super::delta::{Delta, DeltaType, Deltas};
 use super::super::gate::Content;
@@ -43,6 +42,13 @@ impl<T: Keyed> fmt::Debug for Item<T> {
 pub(super) struct Slot<T> {
     pub(super) deltas: Deltas<T>,
     hash: u64,
+}
+
+impl<T> Slot<T> {
+    pub(super) fn new(hash: u64, delta: Delta<T>) -> Self {
+        let deltas = Deltas::from_buf([delta]);
+        Self { deltas, hash }
+    }
 }
 
 impl<T: Keyed> Hashed for Slot<T> {
@@ -98,25 +104,51 @@ impl<T: Keyed> Line<T> {
 
     /// Appends a delta to its key; returns a deletion that this made superfluous, to be dropped after the lock.
     pub(super) fn push(&mut self, hash: u64, delta: Delta<T>) -> Option<Delta<T>> {
-        let slot = |number: u64| &self.slots[(number - self.head) as usize];
-        let is_key = |&number: &u64| slot(number).is(hash, delta.expect_key());
-        match self
-            .numbers
-            .entry(hash, is_key, |&number| slot(number).hash)
-        {
-            Entry::Occupied(entry) => {
-                let place = (*entry.get() - self.head) as usize;
-                merge(&mut self.slots[place].deltas, delta)
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(self.head + self.slots.len() as u64);
-                self.slots.push_back(Slot {
-                    deltas: smallvec![delta],
-                    hash,
-                });
-                None
+        let mut displaced = None;
+        self.slots.push_back(Slot::new(hash, delta));
+        self.number(self.slots.len() - 1, |delta| displaced = Some(delta));
+        displaced
+    }
+
+    /// The same for many.
+    pub(super) fn extend(&mut self, slots: Vec<Slot<T>>) -> Vec<Delta<T>> {
+        let mut displaced = Vec::new();
+        let first = self.slots.len();
+        self.slots.extend(slots);
+        self.number(first, |delta| displaced.push(delta));
+        displaced
+    }
+
+    /// Numbers the slots from place `first` on. Those whose key is in line already are merged into its slot.
+    fn number(&mut self, first: usize, mut displaced: impl FnMut(Delta<T>)) {
+        let Self {
+            slots,
+            head,
+            numbers,
+        } = self;
+        let place_of = |number: u64| (number - *head) as usize;
+        let mut end = first;
+        for place in first..slots.len() {
+            let Slot { hash, .. } = slots[place];
+            let key = slots[place].key();
+            let is_key = |&number: &u64| slots[place_of(number)].is(hash, key);
+            match numbers.entry(hash, is_key, |&number| slots[place_of(number)].hash) {
+                Entry::Occupied(entry) => {
+                    let known = place_of(*entry.get());
+                    for delta in std::mem::take(&mut slots[place].deltas) {
+                        merge(&mut slots[known].deltas, delta).map(&mut displaced);
+                    }
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(*head + end as u64);
+                    if end != place {
+                        slots.swap(end, place);
+                    }
+                    end += 1;
+                }
             }
         }
+        slots.truncate(end);
     }
 
     pub(super) fn pop(&mut self, initial_lists: &mut InitialLists) -> Option<Item<T>> {
