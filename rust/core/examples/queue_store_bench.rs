@@ -25,37 +25,15 @@ const BATCH: usize = 1000;
 /// As many as the other sides get; one more before them is not timed.
 const TIMED_ROUNDS: usize = 12;
 
-/// Key and values in one text, as an object of the API is one piece of bytes. Each version has a text of its own.
 struct Prepared {
-    text: Box<str>,
-    /// Where key, namespace, node and owner end.
-    ends: [u16; 4],
+    key: Box<str>,
     hash: u64,
-}
-
-impl Prepared {
-    fn new(line: &str) -> Self {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let mut end = 0;
-        Self {
-            hash: hash(fields[0]),
-            ends: std::array::from_fn(|field| {
-                end += fields[field].len() as u16;
-                end
-            }),
-            text: fields.concat().into(),
-        }
-    }
-
-    fn field(&self, number: usize) -> &str {
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[usize::from(start)..usize::from(self.ends[number])]
-    }
+    values: [Box<str>; 3],
 }
 
 impl Keyed for Prepared {
     fn key(&self) -> &str {
-        self.field(0)
+        &self.key
     }
 
     fn key_hash(&self) -> u64 {
@@ -115,8 +93,8 @@ impl Side {
                     unreachable!("updates carry objects");
                 };
                 writes.put(object, SOURCE, |object, sink| {
-                    for index in 0..3 {
-                        sink(index, object.field(1 + usize::from(index)));
+                    for (index, value) in (0..).zip(&object.values) {
+                        sink(index, value);
                     }
                 });
             }
@@ -130,7 +108,16 @@ impl Side {
 }
 
 fn rounds(text: &str) -> Vec<Vec<Arc<Prepared>>> {
-    let prepared = |line| Arc::new(Prepared::new(line));
+    let prepared = |line: &str| {
+        let mut fields = line.split('\t').map(Box::from);
+        let mut next = || fields.next().expect("a line has four fields");
+        let key: Box<str> = next();
+        Arc::new(Prepared {
+            hash: hash(&key),
+            key,
+            values: [next(), next(), next()],
+        })
+    };
     let rounds = text.trim().split("\n\n");
     rounds
         .map(|round| round.lines().map(prepared).collect())
