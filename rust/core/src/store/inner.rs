@@ -17,6 +17,7 @@ use crate::keyed::Keyed;
 use crate::queue::SourceId;
 use crate::write_batch::{Op, Value, Values, WriteBatch};
 
+/// One line of the processor's cache: an update reads and writes all of it.
 #[repr(align(64))]
 pub(super) struct Slot<T> {
     /// None: the slot is free.
