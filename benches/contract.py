@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Row = Literal["objects", "bytes", "prepared"]
-"""Python objects in and the same objects out; JSON bytes in; objects whose key and index values are at hand."""
+"""Python objects in and the same objects out; JSON bytes in; objects whose key and index values are at hand. Those
+texts are of their version alone on every side, as what comes off the wire is: nobody interns them beforehand."""
 
 INDICES = ("namespace", "node", "owner")
 """metadata.namespace, spec.nodeName, and the uid of the owner reference with controller=true: one value each."""

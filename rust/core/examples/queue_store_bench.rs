@@ -45,6 +45,7 @@ struct Side {
     queue: DeltaFifo<Prepared>,
     store: Store<Prepared>,
     generation: u32,
+    writes: WriteBatch<Prepared>,
     replaced: usize,
 }
 
@@ -59,6 +60,7 @@ impl Side {
             queue: DeltaFifo::new(DeltaFifoOptions::default()),
             generation: store.generation(),
             store,
+            writes: WriteBatch::default(),
             replaced: 0,
         }
     }
@@ -83,21 +85,24 @@ impl Side {
         }
     }
 
-    fn process(&mut self, items: Vec<Item<Prepared>>) {
-        let mut writes = WriteBatch::with_capacity(items.len());
-        for delta in items.into_iter().flat_map(|item| item.deltas) {
-            let DeltaObject::Object(object) = delta.object else {
-                unreachable!("updates carry objects");
-            };
-            writes.put(object, SOURCE, |object, sink| {
-                for (index, value) in object.values.iter().enumerate() {
-                    sink(index as u16, value);
-                }
-            });
+    fn process(&mut self, mut items: Vec<Item<Prepared>>) {
+        let writes = &mut self.writes;
+        for item in &mut items {
+            for delta in item.deltas.drain(..) {
+                let DeltaObject::Object(object) = delta.object else {
+                    unreachable!("updates carry objects");
+                };
+                writes.put(object, SOURCE, |object, sink| {
+                    for (index, value) in (0..).zip(&object.values) {
+                        sink(index, value);
+                    }
+                });
+            }
         }
-        let replaced = self.store.apply(&writes, self.generation, None);
-        let replaced = replaced.expect("nobody adds indices");
-        self.replaced += replaced.iter().flatten().count();
+        let applied = self.store.apply(writes, self.generation, None);
+        applied.expect("nobody adds indices");
+        self.replaced += writes.replaced().flatten().count();
+        writes.clear();
         self.queue.processed();
     }
 }

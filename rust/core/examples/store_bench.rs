@@ -166,12 +166,14 @@ fn store_alone(objects: usize, percent: usize, size: usize) -> f64 {
     let store = Store::new();
     add_indices(&store);
     let generation = store.generation();
-    let apply =
-        |batch: &WriteBatch<Pod>| drop(store.apply(batch, generation, Some("1")).expect("current"));
-    apply(&batch(&initial(objects)));
+    let apply = |mut batch: WriteBatch<Pod>| {
+        let applied = store.apply(&mut batch, generation, Some("1"));
+        applied.expect("the indices are current");
+    };
+    apply(batch(&initial(objects)));
     Updates::new(objects, percent).time(
         |pods| pods.chunks(size).map(batch).collect::<Vec<_>>(),
-        |batches| batches.iter().for_each(apply),
+        |batches| batches.into_iter().for_each(apply),
     )
 }
 

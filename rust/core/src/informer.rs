@@ -31,6 +31,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::queue::{Delta, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
 use crate::versioned::Versioned;
+use crate::write_batch::WriteBatch;
 use handlers::Registration;
 
 pub use change::Change;
@@ -140,13 +141,17 @@ impl<T: Versioned> Informer<T> {
         generation: u32,
         values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
     ) -> Result<usize, Change<T>> {
-        let batch = change.to_batch(values);
+        let mut batch = WriteBatch::of(std::mem::take(&mut change.writes), values);
         let versions = change.versions.iter();
         let versions = versions.map(|(source, version)| (*source, version.as_str()));
         let registrations = self.registrations.lock();
-        let Ok(replaced) = self.store.apply_of_sources(&batch, generation, versions) else {
+        let applied = self
+            .store
+            .apply_of_sources(&mut batch, generation, versions);
+        if applied.is_err() {
+            change.writes = batch.ops;
             return Err(change);
-        };
+        }
         let notifications = std::mem::take(&mut change.notifications);
         let count = notifications.len() as u64;
         if let Some((last, others)) = registrations.split_last() {
@@ -158,7 +163,7 @@ impl<T: Versioned> Informer<T> {
         }
         drop(registrations);
         self.committed.notify_all();
-        drop((replaced, batch));
+        drop(batch);
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.notifications.fetch_add(count, Ordering::Relaxed);
         self.queue.processed();

@@ -93,17 +93,18 @@ impl<T: Keyed> Store<T> {
     }
 
     /// Does the whole batch in one cut, and sets the resource version in the same cut if one is given (§27-§30).
-    /// Returns for each operation the object that it replaced or deleted, so that the caller says when that is freed.
+    /// Afterwards the batch has what was [replaced](WriteBatch::replaced): drop or clear it when that is to be freed.
+    /// After an error it is as before.
     ///
     /// # Panics
     ///
-    /// If the batch has values of an index that does not exist.
+    /// If the batch has values of an index that does not exist, or was written before.
     pub fn apply(
         &self,
-        batch: &WriteBatch<T>,
+        batch: &mut WriteBatch<T>,
         generation: u32,
         resource_version: Option<&str>,
-    ) -> Result<Vec<Option<Arc<T>>>, StoreError> {
+    ) -> Result<(), StoreError> {
         let version = resource_version.map(|version| (SourceId::FIRST, version));
         self.apply_of_sources(batch, generation, version)
     }
@@ -111,57 +112,58 @@ impl<T: Keyed> Store<T> {
     /// The same, with the resource versions of several sources.
     pub(crate) fn apply_of_sources<'v>(
         &self,
-        batch: &WriteBatch<T>,
+        batch: &mut WriteBatch<T>,
         generation: u32,
         versions: impl IntoIterator<Item = (SourceId, &'v str)>,
-    ) -> Result<Vec<Option<Arc<T>>>, StoreError> {
-        let mut replaced = Vec::with_capacity(batch.len());
+    ) -> Result<(), StoreError> {
         let mut aside = None;
         if batch.len() > LONG_WRITE {
             let inner = self.inner.read();
             inner.check(batch, generation)?;
             let mut copy = inner.clone();
             drop(inner);
-            copy.apply(batch, &mut replaced);
-            aside = Some(copy);
+            let mut written = batch.duplicate();
+            copy.apply(&mut written);
+            aside = Some((copy, written));
         }
         let mut inner = self.inner.write();
         inner.check(batch, generation)?;
-        let (retired, overtaken) = match aside {
-            Some(written) if written.epoch == inner.epoch + 1 => (Some(inner.swap(written)), None),
+        let unused = match aside {
+            Some((copy, written)) if copy.epoch == inner.epoch + 1 => {
+                Some((inner.swap(copy), std::mem::replace(batch, written)))
+            }
             // Another write came between, if there was a copy.
             aside => {
-                let overtaken = aside.map(|aside| (aside, std::mem::take(&mut replaced)));
-                inner.apply(batch, &mut replaced);
-                (None, overtaken)
+                inner.apply(batch);
+                aside
             }
         };
         for (source, version) in versions {
             inner.versions.set(source, version);
         }
         drop(inner);
-        drop((retired, overtaken));
-        Ok(replaced)
+        drop(unused);
+        Ok(())
     }
 
     /// Makes the store hold the batch's objects and nothing else, in one cut (§22); of equal keys the last counts (§23).
+    /// Afterwards, also after an error, nothing can be said of what is in the batch.
     ///
     /// # Panics
     ///
-    /// If the batch has values of an index that does not exist.
+    /// If the batch has values of an index that does not exist, or was written before.
     pub fn replace(
         &self,
-        batch: &WriteBatch<T>,
+        batch: &mut WriteBatch<T>,
         generation: u32,
         resource_version: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut freed = Vec::new();
         let mut written = {
             let inner = self.inner.read();
             inner.check(batch, generation)?;
             inner.without_objects()
         };
-        written.apply(batch, &mut freed);
+        written.apply(batch);
         let mut inner = self.inner.write();
         inner.check(batch, generation)?;
         let retired = inner.swap(written);
@@ -169,7 +171,7 @@ impl<T: Keyed> Store<T> {
             inner.versions.set(SourceId::FIRST, version);
         }
         drop(inner);
-        drop((retired, freed));
+        drop(retired);
         Ok(())
     }
 

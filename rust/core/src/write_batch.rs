@@ -1,17 +1,17 @@
 //! `WriteBatch`: what one store write does, with the index values worked out before any lock is taken.
 //!
-//! Invariant: an object's values of one index are distinct (client-go §14), and every hash that the write will need is
-//! in the batch. Text and spans of all operations share two allocations, so that a batch of a thousand objects with
-//! three indices costs no allocation per object.
+//! Invariant: before a write a put has the object to store, after it the object that this replaced, if any: so a write
+//! moves references, frees nothing under the lock, and costs no allocation an object.
+
+mod values;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use crate::hashing::hash;
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
+pub(crate) use values::{IndexValues, Value, Values};
 
 /// Names a key by an object that has it, or by its text when only that is known.
 #[derive(Debug)]
@@ -49,96 +49,87 @@ impl<T> Clone for Key<T> {
     }
 }
 
-pub(crate) enum Op<T> {
-    Put(Put<T>),
-    Delete { key: Key<T>, hash: u64 },
-}
-
-pub(crate) struct Put<T> {
-    pub object: Arc<T>,
-    /// Of the object's key.
+/// One operation: puts the object, or deletes the key if there is one.
+pub(crate) struct Op<T> {
+    /// Before the write what is put, after it what that replaced or what was deleted.
+    pub object: Option<Arc<T>>,
+    /// Boxed, for it is seldom there: an operation of plain words is written in place, a larger one moved about.
+    pub delete: Option<Box<Key<T>>>,
+    /// Of the key.
     pub hash: u64,
+    /// Who puts.
     pub source: SourceId,
-    spans: Range<u32>,
+    pub values: Range<u32>,
 }
 
-/// One value of one index.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Value<'a> {
-    /// Number of the index.
-    pub index: u16,
-    pub text: &'a str,
-}
-
-#[derive(Clone, Copy)]
-struct Span {
-    index: u16,
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    fn value(self, text: &str) -> Value<'_> {
-        Value {
-            index: self.index,
-            text: &text[self.start as usize..self.end as usize],
+impl<T: Keyed> Op<T> {
+    pub fn put(object: Arc<T>, hash: u64, source: SourceId) -> Self {
+        Self {
+            object: Some(object),
+            delete: None,
+            hash,
+            source,
+            values: 0..0,
         }
     }
-}
 
-/// The index values of one object, distinct.
-#[derive(Clone, Copy)]
-pub(crate) struct Values<'a> {
-    spans: &'a [Span],
-    text: &'a str,
-}
-
-impl<'a> Values<'a> {
-    pub fn len(self) -> usize {
-        self.spans.len()
+    pub fn delete(key: Key<T>, hash: u64) -> Self {
+        Self {
+            object: None,
+            delete: Some(Box::new(key)),
+            hash,
+            source: SourceId::FIRST,
+            values: 0..0,
+        }
     }
 
-    pub fn iter(self) -> impl Iterator<Item = Value<'a>> {
-        self.spans.iter().map(move |span| span.value(self.text))
+    /// The key, before the write.
+    pub fn key(&self) -> &str {
+        match (&self.delete, &self.object) {
+            (Some(key), _) => key.as_str(),
+            (None, Some(object)) => object.key(),
+            (None, None) => panic!("a batch is written once"),
+        }
     }
 }
 
 /// Operations in order; see the [module](self).
 pub struct WriteBatch<T> {
     pub(crate) ops: Vec<Op<T>>,
-    spans: Vec<Span>,
-    text: String,
-    /// One more than the highest index number of a value.
-    index_bound: usize,
+    pub(crate) values: IndexValues,
 }
 
 impl<T> Default for WriteBatch<T> {
     fn default() -> Self {
         Self {
             ops: Vec::new(),
-            spans: Vec::new(),
-            text: String::new(),
-            index_bound: 0,
+            values: IndexValues::default(),
         }
     }
 }
 
-/// A value is compared with so many before it one by one, with those after them by hash.
-const MANY: usize = if cfg!(test) { 3 } else { 32 };
-
-/// Room for so many values an object, and bytes a value, is made at once.
-const USUAL_VALUES: usize = 3;
-const USUAL_LENGTH: usize = 24;
-
 impl<T: Keyed> WriteBatch<T> {
     /// An empty batch with room for `ops` operations.
     pub fn with_capacity(ops: usize) -> Self {
-        Self {
-            ops: Vec::with_capacity(ops),
-            spans: Vec::with_capacity(ops * USUAL_VALUES),
-            text: String::with_capacity(ops * USUAL_VALUES * USUAL_LENGTH),
-            index_bound: 0,
+        let mut batch = Self::default();
+        batch.ops.reserve(ops);
+        batch.values.reserve(ops);
+        batch
+    }
+
+    /// A batch of these operations; `values` hands the index values of the n-th put to its sink.
+    pub(crate) fn of(
+        mut ops: Vec<Op<T>>,
+        mut values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
+    ) -> Self {
+        let mut all = IndexValues::default();
+        all.reserve(ops.len());
+        let puts = ops.iter_mut().filter(|op| op.delete.is_none());
+        for (number, op) in puts.enumerate() {
+            let object = op.object.as_deref().expect("a put has an object");
+            op.values = all.add(|sink| values(number, object, sink));
         }
+        Self { ops, values: all }
     }
 
     /// Number of operations.
@@ -163,96 +154,50 @@ impl<T: Keyed> WriteBatch<T> {
         source: SourceId,
         values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
     ) {
+        let values = self.values.add(|sink| values(&object, sink));
         let hash = object.key_hash();
-        self.put_hashed(object, hash, source, values);
-    }
-
-    /// The same with the hash of the key.
-    pub(crate) fn put_hashed(
-        &mut self,
-        object: Arc<T>,
-        hash: u64,
-        source: SourceId,
-        values: impl FnOnce(&T, &mut dyn FnMut(u16, &str)),
-    ) {
-        let first = self.spans.len();
-        values(&object, &mut |index, text| {
-            self.push_value(first, Value { index, text });
-        });
-        if self.spans.len() - first > MANY {
-            self.drop_repeated(first);
-        }
-        let spans = first as u32..self.spans.len() as u32;
-        self.ops.push(Op::Put(Put {
-            object,
-            hash,
-            source,
-            spans,
-        }));
-    }
-
-    fn push_value(&mut self, first: usize, value: Value<'_>) {
-        let text = &self.text;
-        let mut first_ones = self.spans[first..].iter().take(MANY);
-        if first_ones.any(|span| span.value(text) == value) {
-            return;
-        }
-        let start = self.text.len() as u32;
-        self.text.push_str(value.text);
-        let end = u32::try_from(self.text.len()).expect("the values of a batch are below 4 GiB");
-        self.spans.push(Span {
-            index: value.index,
-            start,
-            end,
-        });
-        self.index_bound = self.index_bound.max(usize::from(value.index) + 1);
-    }
-
-    /// Leaves each value of the spans from `first` on once.
-    fn drop_repeated(&mut self, first: usize) {
-        let text = &self.text;
-        let mut known = HashSet::with_capacity(self.spans.len() - first);
-        let mut spans = self.spans.split_off(first);
-        spans.retain(|span| known.insert(span.value(text)));
-        self.spans.append(&mut spans);
+        let op = Op::put(object, hash, source);
+        self.ops.push(Op { values, ..op });
     }
 
     /// Deletes; nothing if the key is missing when the batch is written (§26).
     pub fn delete(&mut self, key: Key<T>) {
         let hash = key.hash();
-        self.delete_hashed(key, hash);
+        self.ops.push(Op::delete(key, hash));
     }
 
-    /// The same with the hash of the key.
-    pub(crate) fn delete_hashed(&mut self, key: Key<T>, hash: u64) {
-        self.ops.push(Op::Delete { key, hash });
-    }
-
-    /// The objects put, in order.
+    /// The objects to put, in order.
     pub fn puts(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.ops.iter().filter_map(|op| match op {
-            Op::Put(put) => Some(&put.object),
-            Op::Delete { .. } => None,
-        })
+        self.ops.iter().filter_map(|op| op.object.as_ref())
+    }
+
+    /// After the write: for each operation the object that it replaced or deleted.
+    pub fn replaced(&self) -> impl Iterator<Item = Option<&Arc<T>>> {
+        self.ops.iter().map(|op| op.object.as_ref())
     }
 
     /// Takes all operations out and keeps the memory.
     pub fn clear(&mut self) {
         self.ops.clear();
-        self.spans.clear();
-        self.text.clear();
-        self.index_bound = 0;
+        self.values.clear();
     }
 
-    pub(crate) fn values(&self, put: &Put<T>) -> Values<'_> {
-        Values {
-            spans: &self.spans[put.spans.start as usize..put.spans.end as usize],
-            text: &self.text,
+    /// The same operations on the same objects.
+    pub(crate) fn duplicate(&self) -> Self {
+        let ops = self.ops.iter().map(|op| Op {
+            object: op.object.clone(),
+            delete: op.delete.clone(),
+            values: op.values.clone(),
+            ..*op
+        });
+        Self {
+            ops: ops.collect(),
+            values: self.values.clone(),
         }
     }
 
     /// Indices that the store must have for this batch.
     pub(crate) fn index_bound(&self) -> usize {
-        self.index_bound
+        self.values.index_bound
     }
 }

@@ -32,9 +32,9 @@ fn a_long_write_loses_nothing_that_another_thread_wrote_meanwhile() {
             let (store, together) = (&store, &together);
             scope.spawn(move || {
                 for round in 0..ROUNDS {
-                    let batch = batch(writer, round);
+                    let mut batch = batch(writer, round);
                     together.wait();
-                    let applied = store.apply(&batch, store.generation(), None);
+                    let applied = store.apply(&mut batch, store.generation(), None);
                     assert!(applied.is_ok());
                 }
             });

@@ -100,11 +100,11 @@ impl Indexed {
                 }
             }
             let apply = || {
+                let batch = &mut batch;
                 if replace {
-                    self.store.replace(&batch, generation, resource_version)
+                    self.store.replace(batch, generation, resource_version)
                 } else {
-                    let applied = self.store.apply(&batch, generation, resource_version);
-                    applied.map(drop)
+                    self.store.apply(batch, generation, resource_version)
                 }
             };
             match detached(py, apply) {

@@ -15,25 +15,13 @@ use crate::notification::Notification;
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
 use crate::store::{Store, View};
 use crate::versioned::Versioned;
-use crate::write_batch::{Key, WriteBatch};
-
-enum Write<T> {
-    Put {
-        object: Arc<T>,
-        hash: u64,
-        source: SourceId,
-    },
-    Delete {
-        key: Key<T>,
-        hash: u64,
-    },
-}
+use crate::write_batch::{Key, Op};
 
 /// A batch compared with the store, not yet written: from [`Informer::plan`](super::Informer::plan) to
 /// [`Informer::commit`](super::Informer::commit).
 pub struct Change<T> {
     pub(super) deltas: usize,
-    writes: Vec<Write<T>>,
+    pub(super) writes: Vec<Op<T>>,
     pub(super) notifications: Vec<Notification<T>>,
     pub(super) versions: SmallVec<[(SourceId, String); 1]>,
 }
@@ -41,44 +29,13 @@ pub struct Change<T> {
 impl<T: Versioned> Change<T> {
     /// Objects whose index values `commit` will ask for, in that order.
     pub fn puts(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.writes.iter().filter_map(|write| match write {
-            Write::Put { object, .. } => Some(object),
-            Write::Delete { .. } => None,
-        })
+        self.writes.iter().filter_map(|op| op.object.as_ref())
     }
 
     /// Keys that leave the store.
     pub fn deleted_keys(&self) -> impl Iterator<Item = &str> {
-        self.writes.iter().filter_map(|write| match write {
-            Write::Put { .. } => None,
-            Write::Delete { key, .. } => Some(key.as_str()),
-        })
-    }
-
-    /// The writes, with the index values of each put.
-    pub(super) fn to_batch(
-        &self,
-        mut values: impl FnMut(usize, &T, &mut dyn FnMut(u16, &str)),
-    ) -> WriteBatch<T> {
-        let mut batch = WriteBatch::with_capacity(self.writes.len());
-        let mut puts = 0;
-        for write in &self.writes {
-            match write {
-                Write::Put {
-                    object,
-                    hash,
-                    source,
-                } => {
-                    let values = |object: &T, sink: &mut dyn FnMut(u16, &str)| {
-                        values(puts, object, sink);
-                    };
-                    batch.put_hashed(Arc::clone(object), *hash, *source, values);
-                    puts += 1;
-                }
-                Write::Delete { key, hash } => batch.delete_hashed(key.clone(), *hash),
-            }
-        }
-        batch
+        let keys = self.writes.iter().filter_map(|op| op.delete.as_ref());
+        keys.map(|key| key.as_str())
     }
 
     fn with_capacity(count: usize) -> Self {
@@ -197,10 +154,8 @@ impl<T: Versioned> Planner<'_, T> {
             let now = stored.as_ref().map(|(owner, object)| (*owner, object));
             self.plan_one(now, hash, delta);
             if let Some(write) = self.change.writes.pop() {
-                stored = match &write {
-                    Write::Put { object, source, .. } => Some((*source, Arc::clone(object))),
-                    Write::Delete { .. } => None,
-                };
+                let put = write.object.as_ref();
+                stored = put.map(|object| (write.source, Arc::clone(object)));
                 last = Some(write);
             }
         }
@@ -251,7 +206,7 @@ impl<T: Versioned> Planner<'_, T> {
     ) {
         match stored {
             Some((owner, _)) if owner != source => return,
-            Some(_) => self.change.writes.push(Write::Delete { key, hash }),
+            Some(_) => self.change.writes.push(Op::delete(key, hash)),
             None => {}
         }
         self.change.notifications.push(notification);
@@ -270,13 +225,7 @@ impl<T: Versioned> Planner<'_, T> {
             notifications,
             ..
         } = &mut self.change;
-        let mut put = |object: Arc<T>| {
-            writes.push(Write::Put {
-                object,
-                hash,
-                source,
-            });
-        };
+        let mut put = |object: Arc<T>| writes.push(Op::put(object, hash, source));
         let add = |new: &Arc<T>| Notification::Add {
             object: Arc::clone(new),
             initial,
@@ -332,10 +281,9 @@ impl<T: Versioned> Planner<'_, T> {
             let view = self.store.read();
             for (slot, owner, old) in view.located_from(first, PIECE) {
                 if owner == source && !listed[slot as usize] {
-                    self.change.writes.push(Write::Delete {
-                        key: Key::Of(Arc::clone(old)),
-                        hash: old.key_hash(),
-                    });
+                    let key = Key::Of(Arc::clone(old));
+                    let delete = Op::delete(key, old.key_hash());
+                    self.change.writes.push(delete);
                     let tombstone = Notification::tombstone(old);
                     self.change.notifications.push(tombstone);
                 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::delta::{Delta, DeltaObject, DeltaType, SourceId};
 use super::gate::{Gate, WaitError};
 use crate::keyed::Keyed;
-use line::Line;
+use line::{Line, Slot};
 
 pub use line::Item;
 pub use quiet::Quiet;
@@ -82,26 +82,26 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     /// # Panics
     ///
     /// If a delta has another type, or no key.
-    pub fn add_many(&self, deltas: Vec<Delta<T>>) {
-        let hashes: Vec<u64> = deltas
-            .iter()
-            .map(|delta| {
-                let event = matches!(
-                    delta.kind,
-                    DeltaType::Added | DeltaType::Updated | DeltaType::Deleted
-                );
-                assert!(event, "{:?} is not an event of one object", delta.kind);
-                delta.key_hash()
-            })
-            .collect();
-        let mut displaced = Vec::new();
-        let mut state = self.gate.lock();
-        for (mut delta, hash) in deltas.into_iter().zip(hashes) {
+    pub fn add_many(&self, mut deltas: Vec<Delta<T>>) {
+        for delta in &mut deltas {
+            let event = matches!(
+                delta.kind,
+                DeltaType::Added | DeltaType::Updated | DeltaType::Deleted
+            );
+            assert!(event, "{:?} is not an event of one object", delta.kind);
             delta.initial = false;
-            state.initial.populate(delta.source);
-            displaced.extend(state.content.push(hash, delta));
         }
+        let slots: Vec<Slot<T>> = deltas
+            .into_iter()
+            .map(|delta| Slot::new(delta.key_hash(), delta))
+            .collect();
+        let mut state = self.gate.lock();
+        for slot in &slots {
+            state.initial.populate(slot.deltas[0].source);
+        }
+        let displaced = state.content.extend(slots);
         self.gate.enqueued(state);
+        drop(displaced);
     }
 
     /// Waits until nothing is processed, for at most `timeout` (none: for ever), and holds back the next pop while

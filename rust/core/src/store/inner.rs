@@ -16,8 +16,10 @@ use super::{StoreError, PIECE};
 use crate::index::{Entry, Index, Member};
 use crate::keyed::Keyed;
 use crate::queue::SourceId;
-use crate::write_batch::{Op, Put, Value, Values, WriteBatch};
+use crate::write_batch::{Op, Value, Values, WriteBatch};
 
+/// One line of the processor's cache: an update reads and writes all of it.
+#[repr(align(64))]
 pub(super) struct Slot<T> {
     /// None: the slot is free.
     pub object: Option<Arc<T>>,
@@ -25,7 +27,7 @@ pub(super) struct Slot<T> {
     pub source: SourceId,
     /// Generation of the indices that it was put for.
     pub generation: u32,
-    pub entries: SmallVec<[Entry; 4]>,
+    pub entries: SmallVec<[Entry; 3]>,
 }
 
 impl<T> Clone for Slot<T> {
@@ -140,8 +142,10 @@ impl<T: Keyed> Inner<T> {
             found.map(|entry| entry.slot)
         });
         let mut slots: Vec<Option<u32>> = by_hash.collect();
-        for (slot, (key, hash)) in slots.iter_mut().zip(keys) {
-            if slot.is_some_and(|slot| self.object(slot).key() != key) {
+        let found_keys = slots.iter().map(|slot| Some(self.object((*slot)?).key()));
+        let found_keys: Vec<Option<&str>> = found_keys.collect();
+        for ((slot, found), (key, hash)) in slots.iter_mut().zip(found_keys).zip(keys) {
+            if found.is_some_and(|found| found != key) {
                 *slot = self.find(key, hash);
             }
         }
@@ -162,28 +166,43 @@ impl<T: Keyed> Inner<T> {
         Some(slots.map(move |(place, slot)| ((first + place) as u32, slot)))
     }
 
-    /// Does the operations in order; what each no longer leaves in the store goes to `replaced`.
-    pub fn apply(&mut self, batch: &WriteBatch<T>, replaced: &mut Vec<Option<Arc<T>>>) {
+    /// Does the operations in order, and leaves in the batch what each takes out of the store.
+    pub fn apply(&mut self, batch: &mut WriteBatch<T>) {
         self.epoch += 1;
-        for op in &batch.ops {
-            replaced.push(match op {
-                Op::Put(put) => self.put(put, batch.values(put)),
-                Op::Delete { key, hash } => self.delete(key.as_str(), *hash),
-            });
+        let WriteBatch { ops, values } = batch;
+        for ops in ops.chunks_mut(LOOKED_UP) {
+            let mut found = Vec::new();
+            if ops.len() > 1 {
+                found = self.find_all(ops.iter().map(|op| (op.key(), op.hash)));
+            }
+            // What was found holds until a key comes or goes.
+            let mut holds = ops.len() > 1;
+            for (place, op) in ops.iter_mut().enumerate() {
+                let slot = if holds {
+                    found[place]
+                } else {
+                    self.find(op.key(), op.hash)
+                };
+                holds &= slot.is_some() && op.delete.is_none();
+                if op.delete.is_none() {
+                    self.put(slot, op, values.at(&op.values));
+                } else if let Some(slot) = slot {
+                    op.object = self.delete(slot, op.hash);
+                }
+            }
         }
     }
 
-    fn put(&mut self, put: &Put<T>, values: Values<'_>) -> Option<Arc<T>> {
-        let found = self.find(put.object.key(), put.hash);
-        let number = found.unwrap_or_else(|| self.take_slot(put.hash));
+    /// Exchanges the object of the operation and the slot's.
+    fn put(&mut self, slot: Option<u32>, op: &mut Op<T>, values: Values<'_>) {
+        let number = slot.unwrap_or_else(|| self.take_slot(op.hash));
         let slot = &mut self.slots[number as usize];
-        slot.source = put.source;
+        slot.source = op.source;
         slot.generation = self.generation;
-        let old = slot.object.replace(Arc::clone(&put.object));
-        self.bytes += put.object.heap_size();
-        self.bytes -= old.as_ref().map_or(0, Keyed::heap_size);
+        std::mem::swap(&mut slot.object, &mut op.object);
+        self.bytes += slot.object.as_ref().map_or(0, Keyed::heap_size);
+        self.bytes -= op.object.as_ref().map_or(0, Keyed::heap_size);
         self.reindex(number, values);
-        old
     }
 
     fn take_slot(&mut self, hash: u64) -> u32 {
@@ -277,11 +296,10 @@ impl<T: Keyed> Inner<T> {
         }
     }
 
-    fn delete(&mut self, key: &str, hash: u64) -> Option<Arc<T>> {
-        let number = self.find(key, hash)?;
+    fn delete(&mut self, number: u32, hash: u64) -> Option<Arc<T>> {
         self.keys
             .find_entry(hash, |entry| entry.slot == number)
-            .expect("just found")
+            .expect("a slot that holds an object is in the key map")
             .remove();
         let slot = &mut self.slots[number as usize];
         let old = slot.object.take();
@@ -293,6 +311,9 @@ impl<T: Keyed> Inner<T> {
         old
     }
 }
+
+/// So many keys are looked up at a time: what they touch stays in the nearest cache until they are written.
+const LOOKED_UP: usize = if cfg!(test) { 3 } else { 64 };
 
 /// More entries than this are not searched one by one.
 const MANY: usize = if cfg!(test) { 3 } else { 32 };

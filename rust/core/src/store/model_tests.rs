@@ -89,27 +89,27 @@ impl Model {
     fn step(&mut self, store: &Store<Pod>, step: &Step) {
         match step {
             Step::Apply(changes) => {
-                let batch = self.batch(changes, false);
+                let mut batch = self.batch(changes, false);
                 let generation = store.generation();
                 store
-                    .apply(&batch, generation, Some(&self.version))
+                    .apply(&mut batch, generation, Some(&self.version))
                     .unwrap();
             }
             Step::Replace(changes) => {
                 let puts = changes.iter().filter(|(_, values)| values.is_some());
                 let puts: Vec<_> = puts.cloned().collect();
-                let batch = self.batch(&puts, true);
+                let mut batch = self.batch(&puts, true);
                 let generation = store.generation();
                 store
-                    .replace(&batch, generation, Some(&self.version))
+                    .replace(&mut batch, generation, Some(&self.version))
                     .unwrap();
             }
             Step::ApplyStale(changes) => {
                 let (objects, version) = (self.objects.clone(), self.version.clone());
-                let batch = self.batch(changes, false);
+                let mut batch = self.batch(changes, false);
                 (self.objects, self.version) = (objects, version);
                 let generation = store.generation().wrapping_sub(1);
-                let refused = store.apply(&batch, generation, Some("stale"));
+                let refused = store.apply(&mut batch, generation, Some("stale"));
                 assert_eq!(refused, Err(StoreError::Stale));
             }
             Step::Begin(count) => self.begin(store, *count),

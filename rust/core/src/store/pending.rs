@@ -12,7 +12,7 @@ use super::{Store, StoreError, PIECE};
 use crate::index::Index;
 use crate::keyed::Keyed;
 use crate::sync::thread;
-use crate::write_batch::{Op, Value, WriteBatch};
+use crate::write_batch::{Value, WriteBatch};
 
 /// Between two pieces of `finish_add_indices`: long enough for a reader that waits to wake up.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -103,12 +103,11 @@ impl<T: Keyed> Store<T> {
             let mut inner = self.inner.write();
             inner.epoch += 1;
             for (number, put) in slots.iter().zip(puts) {
-                let Op::Put(put) = put else { continue };
                 let untouched = inner.slots.get(*number as usize).is_some_and(|slot| {
                     slot.generation < pending.generation && slot.object.is_some()
                 });
                 if untouched {
-                    for value in values.values(put).iter() {
+                    for value in values.values.at(&put.values).iter() {
                         let index = value.index + pending.first;
                         inner.enter(*number, Value { index, ..value });
                     }

@@ -40,14 +40,16 @@ fn text_key(key: &str) -> Key<Pod> {
 }
 
 fn write(store: &Store<Pod>, pods: &[Arc<Pod>]) {
-    store.apply(&batch(pods), store.generation(), None).unwrap();
+    store
+        .apply(&mut batch(pods), store.generation(), None)
+        .unwrap();
     store.read().assert_consistent();
 }
 
 fn delete(store: &Store<Pod>, key: &str) {
     let mut batch = WriteBatch::default();
     batch.delete(text_key(key));
-    store.apply(&batch, store.generation(), None).unwrap();
+    store.apply(&mut batch, store.generation(), None).unwrap();
     store.read().assert_consistent();
 }
 
@@ -182,7 +184,7 @@ fn s22_s23_s30_replace_leaves_nothing_else_and_the_last_of_equal_keys() {
         Pod::indexed("a", "", "3", &[(0, "n3")]),
     ];
     store
-        .replace(&batch(&list), store.generation(), Some(""))
+        .replace(&mut batch(&list), store.generation(), Some(""))
         .unwrap();
     store.read().assert_consistent();
     assert_eq!(keys(store.read().objects()), set(&["a", "b"]));
@@ -203,7 +205,7 @@ fn s26_deleting_a_missing_key_is_nothing() {
 #[test]
 fn s27_s30_the_last_resource_version_counts_not_the_highest() {
     let store = store(&[]);
-    let write = |version| store.apply(&WriteBatch::default(), 1, version).unwrap();
+    let write = |version| store.apply(&mut WriteBatch::default(), 1, version).unwrap();
     write(Some("7"));
     write(Some("5"));
     assert_eq!(store.read().resource_version(), "5");
@@ -211,7 +213,7 @@ fn s27_s30_the_last_resource_version_counts_not_the_highest() {
     assert_eq!(store.read().resource_version(), "5");
     store.set_resource_version("3");
     assert_eq!(store.read().resource_version(), "3");
-    store.replace(&WriteBatch::default(), 1, None).unwrap();
+    store.replace(&mut WriteBatch::default(), 1, None).unwrap();
     assert_eq!(store.read().resource_version(), "3");
 }
 
@@ -223,13 +225,13 @@ fn a_batch_of_other_indices_is_stale_and_changes_nothing() {
     let long: Vec<_> = (0..=LONG_WRITE)
         .map(|number| Pod::indexed(&number.to_string(), "", "1", &[(0, "n1")]))
         .collect();
-    for batch in [batch(&long), batch(&long[..1])] {
+    for mut batch in [batch(&long), batch(&long[..1])] {
         assert_eq!(
-            store.apply(&batch, generation, Some("9")),
+            store.apply(&mut batch, generation, Some("9")),
             Err(StoreError::Stale)
         );
         assert_eq!(
-            store.replace(&batch, generation, Some("9")),
+            store.replace(&mut batch, generation, Some("9")),
             Err(StoreError::Stale)
         );
     }
@@ -248,11 +250,11 @@ fn a_batch_for_an_index_that_was_taken_back_is_stale() {
         .collect();
     store.abort_add_indices(&pending);
     assert_eq!(
-        store.apply(&batch(&pods), generation, None),
+        store.apply(&mut batch(&pods), generation, None),
         Err(StoreError::Stale)
     );
     assert_eq!(
-        store.replace(&batch(&pods), generation, None),
+        store.replace(&mut batch(&pods), generation, None),
         Err(StoreError::Stale)
     );
 }
@@ -262,7 +264,7 @@ fn a_batch_for_an_index_that_was_taken_back_is_stale() {
 fn a_value_of_no_index_is_refused_before_anything_changes() {
     let store = store(&["node"]);
     let pod = Pod::indexed("a", "", "1", &[(1, "n1")]);
-    let _ = store.apply(&batch(&[pod]), store.generation(), None);
+    let _ = store.apply(&mut batch(&[pod]), store.generation(), None);
 }
 
 #[test]
@@ -286,7 +288,7 @@ fn bytes_are_those_of_the_objects_held() {
         )],
     );
     assert!(store.read().index_bytes() > index_bytes);
-    store.replace(&WriteBatch::default(), 1, None).unwrap();
+    store.replace(&mut WriteBatch::default(), 1, None).unwrap();
     assert_eq!(store.read().bytes(), 0);
 }
 
@@ -342,10 +344,10 @@ fn keys_of_one_hash_are_told_apart() {
         for key in keys {
             batch.put(Arc::new(Colliding(key)), SOURCE, |_, _| {});
         }
-        store.apply(&batch, 0, None).unwrap();
+        store.apply(&mut batch, 0, None).unwrap();
         let mut batch = WriteBatch::default();
         batch.delete(Key::Of(Arc::new(Colliding(keys[0]))));
-        store.apply(&batch, 0, None).unwrap();
+        store.apply(&mut batch, 0, None).unwrap();
     };
     write(&["a", "b", "c"]);
     write(&["d", "b"]);

@@ -47,8 +47,8 @@ fn write(store: &Store<Pod>, writer: usize, round: usize, index_bound: &AtomicUs
                 batch.put(put, SourceId::FIRST, |pod, sink| pod.index(bound, sink));
             }
         }
-        match store.apply(&batch, generation, Some(&round.to_string())) {
-            Ok(_) => return,
+        match store.apply(&mut batch, generation, Some(&round.to_string())) {
+            Ok(()) => return,
             Err(error) => assert_eq!(error, StoreError::Stale),
         }
     }

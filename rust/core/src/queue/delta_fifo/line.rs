@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use hashbrown::hash_table::{Entry, HashTable};
-use smallvec::smallvec;
 
 use super::super::delta::{Delta, DeltaType, Deltas, SourceId};
 use super::super::gate::Content;
@@ -45,6 +44,16 @@ pub(super) struct Slot<T> {
     hash: u64,
     /// Of its deltas, so that taking it out touches no object.
     bytes: usize,
+}
+
+impl<T: Keyed> Slot<T> {
+    pub(super) fn new(hash: u64, delta: Delta<T>) -> Self {
+        Self {
+            hash,
+            bytes: delta.heap_size(),
+            deltas: Deltas::from_buf([delta]),
+        }
+    }
 }
 
 impl<T> Slot<T> {
@@ -124,33 +133,62 @@ impl<T: Keyed> Line<T> {
 
     /// Appends a delta to its key; returns a deletion that this made superfluous, to be dropped after the lock.
     pub(super) fn push(&mut self, hash: u64, delta: Delta<T>) -> Option<Delta<T>> {
-        let bytes = delta.heap_size();
-        self.bytes += bytes;
-        let slot = |number: u64| &self.slots[(number - self.head) as usize];
-        let is_key = |&number: &u64| slot(number).is(hash, delta.expect_key());
-        match self
-            .numbers
-            .entry(hash, is_key, |&number| slot(number).hash)
-        {
-            Entry::Occupied(entry) => {
-                let place = (*entry.get() - self.head) as usize;
-                let slot = &mut self.slots[place];
-                let displaced = merge(&mut slot.deltas, delta);
-                let freed = displaced.as_ref().map_or(0, Delta::heap_size);
-                slot.bytes = slot.bytes + bytes - freed;
-                self.bytes -= freed;
-                displaced
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(self.head + self.slots.len() as u64);
-                self.slots.push_back(Slot {
-                    deltas: smallvec![delta],
-                    hash,
-                    bytes,
-                });
-                None
+        let mut displaced = None;
+        self.slots.push_back(Slot::new(hash, delta));
+        self.number(self.slots.len() - 1, |delta| displaced = Some(delta));
+        displaced
+    }
+
+    /// The same for many.
+    pub(super) fn extend(&mut self, slots: Vec<Slot<T>>) -> Vec<Delta<T>> {
+        let mut displaced = Vec::new();
+        let first = self.slots.len();
+        self.slots.extend(slots);
+        self.number(first, |delta| displaced.push(delta));
+        displaced
+    }
+
+    /// Numbers the slots from place `first` on. Those whose key is in line already are merged into its slot.
+    fn number(&mut self, first: usize, mut displaced: impl FnMut(Delta<T>)) {
+        let Self {
+            slots,
+            head,
+            numbers,
+            bytes,
+        } = self;
+        let place_of = |number: u64| (number - *head) as usize;
+        let mut end = first;
+        for place in first..slots.len() {
+            let Slot {
+                hash, bytes: new, ..
+            } = slots[place];
+            *bytes += new;
+            let key = slots[place].key();
+            let is_key = |&number: &u64| slots[place_of(number)].is(hash, key);
+            match numbers.entry(hash, is_key, |&number| slots[place_of(number)].hash) {
+                Entry::Occupied(entry) => {
+                    let known = place_of(*entry.get());
+                    let merged = std::mem::take(&mut slots[place].deltas);
+                    let known = &mut slots[known];
+                    known.bytes += new;
+                    for delta in merged {
+                        if let Some(delta) = merge(&mut known.deltas, delta) {
+                            known.bytes -= delta.heap_size();
+                            *bytes -= delta.heap_size();
+                            displaced(delta);
+                        }
+                    }
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(*head + end as u64);
+                    if end != place {
+                        slots.swap(end, place);
+                    }
+                    end += 1;
+                }
             }
         }
+        slots.truncate(end);
     }
 
     pub(super) fn pop(&mut self, initial_lists: &mut InitialLists) -> Option<Item<T>> {

@@ -46,9 +46,9 @@ fn objects_are_freed_when_no_lock_is_held() {
             batch.put(Arc::new(probe), SOURCE, |_, _| {});
         }
         if replace {
-            store.replace(&batch, 0, None).unwrap();
+            store.replace(&mut batch, 0, None).unwrap();
         } else {
-            store.apply(&batch, 0, None).unwrap();
+            store.apply(&mut batch, 0, None).unwrap();
         }
     };
     write(5, false);
@@ -62,14 +62,11 @@ fn objects_are_freed_when_no_lock_is_held() {
     let mut batch = WriteBatch::default();
     batch.delete(Key::Text("3".into()));
     batch.delete(Key::Text("unknown".into()));
-    let replaced = store.apply(&batch, 0, None).unwrap();
+    store.apply(&mut batch, 0, None).unwrap();
     assert_eq!(freed.load(Ordering::Relaxed), 24, "the caller has it");
-    let keys: Vec<Option<&str>> = replaced
-        .iter()
-        .map(|it| it.as_deref().map(Keyed::key))
-        .collect();
-    assert_eq!(keys, [Some("3"), None]);
-    drop(replaced);
+    let deleted = batch.replaced().map(|it| it.map(Keyed::key));
+    assert!(deleted.eq([Some("3"), None]));
+    batch.clear();
     assert_eq!(freed.load(Ordering::Relaxed), 25, "deleted");
 }
 
@@ -104,7 +101,7 @@ fn write_long(store: &Store<Hooked>, hook: impl FnOnce() + Send + 'static) {
     }
     assert!(batch.len() > LONG_WRITE);
     store
-        .apply(&batch, store.generation(), Some("long"))
+        .apply(&mut batch, store.generation(), Some("long"))
         .unwrap();
     assert!(hook.is_none());
     store.read().assert_consistent();
@@ -118,7 +115,7 @@ fn a_write_beside_one_into_a_copy_is_not_lost() {
         let hook = Mutex::new(None);
         let mut batch = WriteBatch::default();
         batch.put(Arc::new(Hooked { key: "x", hook }), SOURCE, |_, _| {});
-        other.apply(&batch, 0, Some("short")).unwrap();
+        other.apply(&mut batch, 0, Some("short")).unwrap();
     });
     assert!(store.read().get("x").is_some());
     assert_eq!(store.read().len(), 10);
@@ -131,7 +128,7 @@ fn an_index_filled_beside_a_write_into_a_copy_is_complete() {
     let hook = Mutex::new(None);
     let mut batch = WriteBatch::default();
     batch.put(Arc::new(Hooked { key: "x", hook }), SOURCE, |_, _| {});
-    store.apply(&batch, 0, None).unwrap();
+    store.apply(&mut batch, 0, None).unwrap();
     let pending = store.begin_add_indices(&["index"]).unwrap();
     let mut values = WriteBatch::default();
     for object in pending.objects() {
@@ -155,7 +152,10 @@ fn indices_added_beside_a_write_into_a_copy_make_it_stale() {
         let hook = Mutex::new(hook.take());
         batch.put(Arc::new(Hooked { key, hook }), SOURCE, |_, _| {});
     }
-    assert_eq!(store.replace(&batch, 0, None), Err(StoreError::Stale));
+    assert_eq!(store.replace(&mut batch, 0, None), Err(StoreError::Stale));
     assert!(store.read().is_empty());
-    assert_eq!(store.apply(&batch, 0, None).err(), Some(StoreError::Stale));
+    assert_eq!(
+        store.apply(&mut batch, 0, None).err(),
+        Some(StoreError::Stale)
+    );
 }

@@ -31,7 +31,7 @@ fn an_index_is_read_only_when_it_is_complete() {
     for pod in &pods {
         before.put(Arc::clone(pod), SOURCE, only_node);
     }
-    store.apply(&before, store.generation(), None).unwrap();
+    store.apply(&mut before, store.generation(), None).unwrap();
 
     let pending = store.begin_add_indices(&["zone"]).unwrap();
     assert_eq!(pending.objects().count(), 20);
@@ -68,7 +68,7 @@ fn a_replacement_while_an_index_is_filled_has_its_values() {
     let values = missing_values(&pending, 0);
     let fresh = Pod::indexed("q", "", "2", &[(0, "n1")]);
     store
-        .replace(&batch(&[fresh]), store.generation(), None)
+        .replace(&mut batch(&[fresh]), store.generation(), None)
         .unwrap();
     store.finish_add_indices(pending, &values);
     store.read().assert_consistent();
