@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from informer_support import Recorder, assert_equal_to_server, eventually
@@ -287,33 +286,3 @@ def test_typed_handlers_get_models_and_a_model_that_fails_does_not_stop_delivery
     assert registration.errors() == 1
     assert "default/broken-0" in caplog.text
     assert typed.lister().pods("default").get("web-0").metadata.name == "web-0"
-
-
-Make = Callable[..., SharedInformerFactory]
-
-
-def test_s75_a_new_uid_under_a_known_name_is_delete_and_add(server: APIServer, make_factory: Make) -> None:
-    def kinds(recorder: Recorder) -> list[str]:
-        return [kind for kind, _, _ in recorder.calls]
-
-    recorders = {}
-    for as_update in (False, True):
-        factory = make_factory(options={"recreate_as_update": as_update, "watch_timeout": 300.0})
-        informer = factory.core().v1().pods().informer()
-        recorders[as_update] = Recorder()
-        informer.add_event_handler(recorders[as_update])
-        factory.start()
-    server.create(pod("web-0"))
-    for recorder in recorders.values():
-        eventually(lambda recorder=recorder: kinds(recorder) == ["add"], "the first pod")
-    server.faults.refuse_connections()
-    server.faults.drop_connections()
-    server.delete("pods", "web-0")
-    again = pod("web-0")
-    again["metadata"]["uid"] = "another"
-    server.create(again)
-    server.compact()
-    server.faults.accept_connections()
-    eventually(lambda: kinds(recorders[False]) == ["add", "delete", "add"], "delete and add")
-    eventually(lambda: kinds(recorders[True]) == ["add", "update"], "one update")
-    assert recorders[False].tombstones == 1

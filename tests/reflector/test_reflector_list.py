@@ -141,14 +141,6 @@ def test_s93_a_commit_that_fails_leaves_the_version_and_is_an_error_s94():
     assert r.versions() == [("list", "0"), ("list", "0"), ("watch", "11")]
 
 
-def test_s84_a_list_is_ignored_when_stopped_while_it_comes():
-    r = rig()
-    response = pod_list("10", "a")
-    r.transport.script.append(FakeResponse(r.reflector.stop, response.read()))
-    r.reflector.run()
-    assert r.source.log == []
-
-
 def test_an_empty_page_in_the_middle_goes_on():
     r = rig(pod_list("10", continue_="t1"), pod_list("10", "b", continue_="t2"), pod_list("10"), watching()).run()
     assert r.source.log == [("replace", "10", ["b"])]
@@ -213,21 +205,6 @@ def test_a_limit_of_the_tweak_is_the_page_size():
     r = rig(pod_list("10"), watching(), list_options=lambda: ListOptions(limit=3)).run()
     assert r.requests[0]["limit"] == "3"
     assert "limit" not in r.requests[1]
-
-
-def test_a_tweak_that_raises_is_reported_and_tried_again():
-    calls = []
-
-    def tweak():
-        calls.append(1)
-        if len(calls) <= 2:
-            raise ZeroDivisionError("mine")
-        return ListOptions(label_selector="app=a")
-
-    r = rig(pod_list("10"), watching(), list_options=tweak).run()
-    assert [type(error) for error in r.errors] == [ZeroDivisionError] * 2
-    assert r.clock.waits == pytest.approx([0.8, 1.6])
-    assert r.requests[0]["labelSelector"] == "app=a"
 
 
 def test_a_tweak_that_sets_nonsense_is_reported():

@@ -249,16 +249,6 @@ def test_s121_events_move_the_version_in_arrival_order():
     assert r.versions()[-1] == ("watch", "41")
 
 
-def test_s83_a_stop_ends_the_watch_and_closes_it():
-    r = rig()
-    response = FakeResponse(event("ADDED", "12"), r.reflector.stop, TransportError("stopped"))
-    r.transport.script.append(response)
-    r.run()
-    assert response.closed is False
-    assert r.phases[-1] == "stopped"
-    assert r.reflector.last_error() is None
-
-
 def test_last_error_shows_what_is_retried_in_place():
     seen = []
     r = rig(FakeResponse(event("ADDED", "12")), refusal(429), refusal(429))
