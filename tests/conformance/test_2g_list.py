@@ -83,7 +83,7 @@ def test_s86_the_empty_version_stays_until_a_list_succeeds() -> None:
     ids=["Expired", "Gone", "410 without a reason", "too large, by its cause", "too large, by its message"],
 )
 def test_s87_a_version_the_server_lacks_is_dropped_at_once(answer) -> None:
-    """A list refused as expired, gone or too large is tried once more without a version, at once in the same attempt."""
+    """A list refused as expired, gone or too large is tried once more without a version, in the same attempt."""
     r = rig(pod_list("10"), watch_until_410("12"), answer(), pod_list("20"), watching()).run()
     assert r.versions()[2:4] == [("list", "12"), ("list", None)]
     assert r.errors == [], "the retry is part of the attempt"
