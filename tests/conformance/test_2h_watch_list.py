@@ -281,8 +281,8 @@ def test_s107_a_server_that_cannot_stream_gets_lists_from_then_on(failure) -> No
 
 
 @differs(
-    "client-go lists too when the connection of the watch-list failed; here the attempt ends with that failure, because "
-    "the list would need the same connection."
+    "client-go lists too when the connection of the watch-list failed; here the attempt ends with that failure, "
+    "because the list would need the same connection."
 )
 def test_s107_a_server_out_of_reach_is_not_asked_for_a_list_as_well() -> None:
     """A failure of the connection ends the attempt without a list."""
