@@ -164,12 +164,24 @@ def test_s114_the_wait_of_a_429_is_at_least_what_the_server_asks_for() -> None:
 
 @pytest.mark.parametrize("error", [error_event(500, "InternalError"), error_event(None), error_event(403, "Forbidden")])
 def test_s114_other_errors_in_the_stream_back_off_and_list(error: bytes) -> None:
-    """Any other ERROR event, also an internal error, is waited out and followed by a list; it is not reported."""
+    """Any other ERROR event, also an internal error, is waited out and followed by a list at the last version."""
     r = rig(FakeResponse(event("ADDED", "12"), error), pod_list("20"), FakeResponse(bookmark("21"))).run()
     assert r.versions() == [("list", "0"), ("watch", "10"), ("list", "12"), ("watch", "20")]
     assert r.clock.waits == pytest.approx([0.8])
     assert r.errors == []
     assert r.reflector.counters().relists == {"watch_error": 1}
+
+
+@differs(
+    "client-go's Reflector has MaxInternalErrorRetryDuration, 0 unless set, during which it watches again at once after "
+    "an internal error; here there is no such time, because no informer of client-go's can be told of one either."
+)
+def test_s114_internal_errors_are_never_watched_on_from_at_once() -> None:
+    """Each internal error costs a wait and a list, however many come in a row."""
+    errors = [step for _ in range(3) for step in (FakeResponse(error_event(500, "InternalError")), pod_list("20"))]
+    r = rig(*errors, watching()).run()
+    assert r.kinds() == ["list", "watch"] * 4
+    assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2])
 
 
 @pytest.mark.parametrize("failure", [lambda: refusal(429), lambda: RefusedError("refused")], ids=["429", "refused"])
@@ -217,6 +229,10 @@ def test_s115_410_as_an_answer_lists_and_is_reported() -> None:
 # -- what moves the version (§116-§121) --------------------------------------------------------------------------------
 
 
+@differs(
+    "client-go also tells a store that has UpdateResourceVersion; here the reader of the stream knows the version up "
+    "to which all is queued (`WatchReader.resource_version`), so there is nobody to tell."
+)
 def test_s116_a_watch_from_a_version_moves_with_every_event() -> None:
     """Each event of a watch from a version moves the version to go on from, additions too."""
     r = rig(FakeResponse(event("ADDED", "11")), FakeResponse(event("MODIFIED", "12")), FakeResponse(bookmark("13")))
