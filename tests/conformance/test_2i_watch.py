@@ -173,7 +173,7 @@ def test_s114_other_errors_in_the_stream_back_off_and_list(error: bytes) -> None
 
 
 @differs(
-    "client-go's Reflector has MaxInternalErrorRetryDuration, 0 unless set, during which it watches again at once after "
+    "client-go's Reflector has MaxInternalErrorRetryDuration, 0 unless set, in which it watches again at once after "
     "an internal error; here there is no such time, because no informer of client-go's can be told of one either."
 )
 def test_s114_internal_errors_are_never_watched_on_from_at_once() -> None:
