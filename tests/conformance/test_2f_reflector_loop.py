@@ -215,7 +215,7 @@ def test_s83_a_stop_after_the_list_sends_no_watch() -> None:
             r.reflector.stop()
         return ListOptions()
 
-    r = lists_only(pod_list("10", "a"), list_options=stop_before_the_watch)
+    r = lists_only(pod_list("10", "a"), watching(), list_options=stop_before_the_watch)
     r.reflector.run()
     assert r.kinds() == ["list"]
     assert r.source.log == [("replace", "10", ["a"])]
