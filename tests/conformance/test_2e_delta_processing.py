@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 from core_support import CoreRig, line, named
 from informer_support import Recorder, assert_equal_to_server, eventually
-from reflector_fakes import bookmark
+from reflector_fakes import PODS, bookmark
 from statements import differs
 
 from kubeinformer import KubeObject, ResourceEventHandlerFuncs, SharedInformerFactory
-from kubeinformer.cache import Indexer
+from kubeinformer.cache import Indexer, new_informer
 from kubeinformer.errors import ClosedError
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
@@ -251,6 +252,43 @@ def test_s73_what_is_queued_when_an_informer_stops_is_dropped() -> None:
 
 
 @differs(
+    "client-go calls the handler of NewInformer on the controller's goroutine, and a panic there comes out of Run; "
+    "here it has a thread of its own, where an exception is logged with the key and delivery goes on, as for any other."
+)
+def test_s74_a_handler_of_new_informer_that_raises_is_logged(
+    server: APIServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception of the one handler of `new_informer` ends neither it nor the controller."""
+    seen: list[str] = []
+
+    def added(obj: KubeObject) -> None:
+        seen.append(obj.key)
+        raise RuntimeError("mine")
+
+    store, controller = new_informer(server.api_client(), PODS, 0, ResourceEventHandlerFuncs(add_func=added))
+    stop = threading.Event()
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            controller.run(stop)
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    for name in ("a", "b"):
+        server.create(pod(name))
+        eventually(lambda name=name: f"default/{name}" in seen, "the call")
+    assert sorted(store.list_keys()) == ["default/a", "default/b"]
+    stop.set()
+    thread.join(10)
+    assert ended == [None]
+    assert sum("failed on default/a: RuntimeError('mine')" in message for message in caplog.messages) == 1
+
+
+@differs(
     "client-go delivers one OnUpdate from the old uid to the new; here OnDelete with the last known state, then OnAdd, "
     "because what belongs to the old object must be cleaned up; `recreate_as_update` restores client-go's way."
 )
@@ -282,8 +320,3 @@ def test_s75_a_new_uid_under_a_known_name_is_delete_and_add(server: APIServer, m
     eventually(lambda: kinds(recorders[False]) == ["add", "delete", "add"], "delete and add")
     eventually(lambda: kinds(recorders[True]) == ["add", "update"], "one update")
     assert recorders[False].tombstones == 1
-
-
-NOT_BUILT = {
-    74: "there is no informer without handlers' threads of their own, out of which a handler's exception could come."
-}

@@ -223,10 +223,6 @@ def test_s115_410_as_an_answer_lists_and_is_reported() -> None:
 # -- what moves the version (§116-§121) --------------------------------------------------------------------------------
 
 
-@differs(
-    "client-go also tells a store that has UpdateResourceVersion; here the reader of the stream knows the version up "
-    "to which all is queued (`WatchReader.resource_version`), so there is nobody to tell."
-)
 def test_s116_a_watch_from_a_version_moves_with_every_event() -> None:
     """Each event of a watch from a version moves the version to go on from, additions too."""
     r = rig(FakeResponse(event("ADDED", "11")), FakeResponse(event("MODIFIED", "12")), FakeResponse(bookmark("13")))
