@@ -19,12 +19,18 @@ from kubeinformer._core import (
     after_fork_in_child,
 )
 from kubeinformer.cache.controller import ControllerOptions
-from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
+from kubeinformer.cache.event_handler import (
+    FilteringResourceEventHandler,
+    ResourceEventHandler,
+    ResourceEventHandlerDetailedFuncs,
+    ResourceEventHandlerFuncs,
+)
 from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
-from kubeinformer.cache.waiting import wait_for_cache_sync
+from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
 from kubeinformer.errors import (
     APIStatusError,
     CacheSyncTimeoutError,
@@ -33,6 +39,7 @@ from kubeinformer.errors import (
     Error,
     ForkedError,
     IndexNotFoundError,
+    ModelError,
     NotFoundError,
     ObjectKeyError,
     TransactionError,
@@ -60,25 +67,32 @@ __all__ = [
     "Error",
     "Event",
     "EventStream",
+    "FilteringResourceEventHandler",
     "ForkedError",
     "HandlerRegistration",
     "Index",
     "IndexNotFoundError",
+    "InformerName",
     "JSONMapping",
     "JSONSequence",
     "KubeObject",
     "ListOptions",
+    "ModelError",
     "NotFoundError",
     "ObjectKeyError",
     "Resource",
     "ResourceEventHandler",
+    "ResourceEventHandlerDetailedFuncs",
     "ResourceEventHandlerFuncs",
     "Selector",
     "SharedIndexInformer",
     "SharedInformerFactory",
+    "SyncResult",
     "TransactionError",
     "TransportError",
     "cache",
     "index",
+    "wait_for",
     "wait_for_cache_sync",
+    "wait_for_named_cache_sync",
 ]

@@ -181,7 +181,7 @@ class KubeObject(Mapping[str, Any]):
 
         Raises:
             TypeError: the kubernetes package has no class for this kind.
-            ValueError: the object does not pass the validation of its class.
+            ModelError: the object does not pass the validation of its class.
         """
 
     def get(self, key: str, default: Any = None, /) -> Any: ...
@@ -988,6 +988,9 @@ class Listener:
 
     def initial_list_done(self) -> bool:
         """Whether everything of the first list was taken and acknowledged (§149)."""
+
+    def wait_initial_list(self, timeout: float | None = None) -> bool | None:
+        """Block until that is so (True), the listener is closed before (False), or the time is over (None)."""
 
     def stats(self) -> tuple[int, int, int, int]:
         """Notifications that wait and their bytes; notifications taken, and merged into others, so far."""

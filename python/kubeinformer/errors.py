@@ -26,6 +26,23 @@ class DecodeError(Error, ValueError):
         return (type(self), (self.args[0], self.key, self.offset))
 
 
+class ModelError(Error, ValueError):
+    """An object is no valid model of the kubernetes package. The message has no values of the object.
+
+    Attributes:
+        key: `namespace/name` of the object.
+        model: name of the class in `kubernetes.client`.
+    """
+
+    def __init__(self, message: str, key: str, model: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.model = model
+
+    def __reduce__(self) -> tuple[type[ModelError], tuple[object, ...]]:
+        return (type(self), (self.args[0], self.key, self.model))
+
+
 class NotFoundError(Error, LookupError):
     """A lister or store was asked for a name that it does not hold (client-go §181).
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kubeinformer._core import KubeObject
+import orjson
+
+from kubeinformer._core import KubeObject
+from kubeinformer.errors import ModelError
 
 
 @cache
@@ -45,21 +48,31 @@ def to_model(obj: KubeObject) -> Any:
 
     Raises:
         TypeError: the kubernetes package has no model for this kind (a custom resource): use `to_dict()`.
-        ValueError: the object does not pass the model's validation.
+        ModelError: the object does not pass the model's validation.
     """
     name = _model_names().get((obj.api_version, obj.kind))
     if name is None:
         raise TypeError(f"kubernetes.client has no model for {obj.api_version} {obj.kind}: use to_dict()")
-    return deserialize(obj.raw, name)
+    return deserialize(obj, name)
 
 
-def deserialize(raw: bytes, model: str) -> Any:
-    """JSON as the class of this name in `kubernetes.client`.
+def from_model(model: object) -> KubeObject:
+    """An object of the model's content, which belongs to no informer."""
+    return KubeObject(orjson.dumps(to_json_dict(model)))
+
+
+def deserialize(obj: KubeObject, model: str) -> Any:
+    """The object as the class of this name in `kubernetes.client`.
 
     Raises:
-        ValueError: the object does not pass the model's validation.
+        ModelError: the object does not pass the model's validation.
     """
-    return _deserializer()(raw.decode(), model)
+    try:
+        return _deserializer()(obj.raw.decode(), model)
+    except Exception as error:
+        # The error has values of the object, perhaps a Secret's, and every log would show it as the cause.
+        reasons = "; ".join(_reasons(error))
+    raise ModelError(f"{obj.key} is no valid {model}: {reasons}", obj.key, model)
 
 
 def is_model(value: object) -> bool:
@@ -80,3 +93,18 @@ def to_json_dict(model: Any) -> dict[str, Any]:
         data.setdefault("apiVersion", api_version)
         data.setdefault("kind", kind if item == name else f"{kind}List")
     return data
+
+
+_FIELD = re.compile(r"Invalid value for `(\w+)`")
+
+
+def _reasons(error: Exception) -> Iterator[str]:
+    """What is wrong, in the names of models and fields only."""
+    if hasattr(error, "errors") and hasattr(error, "title"):
+        for detail in error.errors(include_url=False, include_context=False, include_input=False):
+            yield f"{'.'.join([error.title, *map(str, detail['loc'][:1])])} ({detail['type']})"
+    elif found := _FIELD.match(str(error)):
+        # Models of releases before 36.
+        yield f"invalid value for {found[1]}"
+    else:
+        yield type(error).__name__

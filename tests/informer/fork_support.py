@@ -18,6 +18,7 @@ from informer_support import Recorder
 from kubeinformer import ForkedError, KubeObject, cache
 from kubeinformer.cache import keys
 from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.synctrack import AsyncTracker, Lazy, SingleFileTracker
 from kubeinformer.testing.objects import pod
 
 CHILD_SECONDS = 10.0
@@ -99,6 +100,7 @@ def _calls(
         "factory.release": lambda: factory.release(informer),
         "factory.running": lambda: factory.running().__enter__(),
         "factory.for_resource": lambda: factory.for_resource("example.com/v1", "widgets"),
+        "factory.informer_for": lambda: factory.informer_for(informer.resource, lambda _transport, _period: informer),
         "factory.core.v1.nodes": lambda: factory.core().v1().nodes().informer(),
         "informer.add_event_handler": lambda: informer.add_event_handler(recorder),
         "informer.add_event_handler_with_resync_period": lambda: informer.add_event_handler_with_resync_period(
@@ -114,6 +116,9 @@ def _calls(
         "informer.stop": informer.stop,
         "informer.shutdown": lambda: informer.shutdown(timeout=5),
         "informer.has_synced": informer.has_synced,
+        "informer.has_synced_checker": informer.has_synced_checker().is_done,
+        "informer.has_synced_checker.wait": lambda: informer.has_synced_checker().wait(5),
+        "informer.set_watch_error_handler": lambda: informer.set_watch_error_handler(print),
         "informer.wait_for_cache_sync": lambda: informer.wait_for_cache_sync(timeout=5),
         "informer.is_stopped": informer.is_stopped,
         "informer.is_live": informer.is_live,
@@ -146,6 +151,9 @@ def _calls(
         "typed.lister.list": typed.lister().list,
         "typed.informer.has_synced": typed.informer().has_synced,
         "registration.has_synced": registration.has_synced,
+        "registration.has_synced_checker": registration.has_synced_checker().is_done,
+        "registration.has_synced_checker.wait": lambda: registration.has_synced_checker().wait(5),
+        "registration.listener.wait_initial_list": lambda: registration.listener.wait_initial_list(5),
         "registration.pending": registration.pending,
         "registration.coalesced": registration.coalesced,
         "registration.errors": registration.errors,
@@ -179,6 +187,18 @@ def standalone_calls() -> dict[str, Callable[[], Any]]:
         "store.list": store.list,
         "store.add": lambda: store.add("b", obj),
         "len(store)": lambda: len(store),
+    }
+    tracker, asynchronous, lazy = SingleFileTracker(), AsyncTracker[str](), Lazy(lambda: 1)
+    calls |= {
+        "tracker.start": tracker.start,
+        "tracker.finished": tracker.finished,
+        "tracker.upstream_has_synced": tracker.upstream_has_synced,
+        "tracker.has_synced": tracker.has_synced,
+        "tracker.wait": lambda: tracker.wait(5),
+        "async tracker.start": lambda: asynchronous.start("key"),
+        "async tracker.finished": lambda: asynchronous.finished("key"),
+        "lazy.notify": lazy.notify,
+        "lazy.get": lazy.get,
     }
     for name, queue in (("delta", delta), ("real", real)):
         calls |= {

@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
-from kubeinformer.cache.controller import Controller, ControllerOptions
+from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
-from kubeinformer.cache.event_handler import ResourceEventHandler, ResourceEventHandlerFuncs
+from kubeinformer.cache.done_checker import DoneChecker, is_done
+from kubeinformer.cache.event_handler import (
+    FilteringResourceEventHandler,
+    ResourceEventHandler,
+    ResourceEventHandlerDetailedFuncs,
+    ResourceEventHandlerFuncs,
+)
 from kubeinformer.cache.event_stream import Event, EventStream
 from kubeinformer.cache.expiration_cache import (
     ExpirationCache,
@@ -17,6 +23,7 @@ from kubeinformer.cache.expiration_cache import (
     TTLPolicy,
     new_ttl_store,
 )
+from kubeinformer.cache.identity import InformerName, InformerNameAndResource
 from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
     ExplicitKey,
@@ -44,7 +51,7 @@ from kubeinformer.cache.reflector_store import (
 )
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.undelta_store import UndeltaStore
-from kubeinformer.cache.waiting import wait_for_cache_sync
+from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
 
 Store = Indexer
 """client-go's Store is an Indexer of which only the store's methods are used."""
@@ -56,12 +63,16 @@ __all__ = [
     "ControllerOptions",
     "DeletedFinalStateUnknown",
     "DeltaFIFO",
+    "DoneChecker",
     "Event",
     "EventStream",
     "ExpirationCache",
     "ExpirationPolicy",
     "ExplicitKey",
+    "FilteringResourceEventHandler",
     "Indexer",
+    "InformerName",
+    "InformerNameAndResource",
     "ListPager",
     "ListWatch",
     "MutationCache",
@@ -71,16 +82,20 @@ __all__ = [
     "ReflectorStore",
     "ReplacedAllInfo",
     "ResourceEventHandler",
+    "ResourceEventHandlerDetailedFuncs",
     "ResourceEventHandlerFuncs",
     "Store",
     "SyncAllInfo",
+    "SyncResult",
     "TTLPolicy",
     "ThreadSafeStore",
     "TimestampedEntry",
     "UndeltaStore",
+    "WatchErrorHandler",
     "deletion_handling_meta_namespace_key_func",
     "deletion_handling_object_to_name",
     "index_func_to_key_func_adapter",
+    "is_done",
     "meta_namespace_index_func",
     "meta_namespace_key_func",
     "new_indexer_informer",
@@ -93,5 +108,7 @@ __all__ = [
     "object_to_name",
     "parse_object_name",
     "split_meta_namespace_key",
+    "wait_for",
     "wait_for_cache_sync",
+    "wait_for_named_cache_sync",
 ]

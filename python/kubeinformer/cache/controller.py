@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kubeinformer._core import InformerCore
 from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.identity import InformerNameAndResource
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_state import LastError
@@ -25,6 +27,9 @@ from kubeinformer.index import namespace as namespace_index
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 from kubeinformer.transport.base import Transport
+
+WatchErrorHandler = Callable[[Reflector, Exception], object]
+"""client-go's type of this name: what is called, on a reader's thread, with each failure to list or watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Controller:
         list_options: Callable[[], ListOptions],
         name: str,
         options: ControllerOptions,
+        identity: InformerNameAndResource | None = None,
     ) -> None:
         """Make it; nothing is sent and no thread runs before `start`.
 
@@ -86,8 +92,12 @@ class Controller:
             list_options: called for each request on a reader thread (client-go §178).
             name: for threads and logs.
             options: the rest.
+            identity: whose name is put before `name` in threads and logs.
         """
         self.name = name
+        self.identity = identity
+        self.watch_error_handler: WatchErrorHandler | None = None
+        self.label = name if identity is None else f"{identity.name}/{name}"
         self.guard = ForkGuard(f"the informer of {name}")
         self.core = InformerCore(
             str(resource),
@@ -103,6 +113,9 @@ class Controller:
         self.reflectors: dict[str, Reflector] = {}
         for namespace in (None,) if namespaces is None else namespaces:
             source = namespace or ""
+            reflector_name = ""
+            if identity is not None:
+                reflector_name = self.label if namespace is None else f"{self.label} in {namespace}"
             self.reflectors[source] = Reflector(
                 self.core.add_source(source),
                 transport,
@@ -116,6 +129,8 @@ class Controller:
                 watch_list_timeout=options.watch_list_timeout,
                 watch_grace=options.watch_grace,
                 use_watch_list=options.use_watch_list,
+                name=reflector_name,
+                on_error=partial(self._failed, source),
             )
         self._threads: list[threading.Thread] = []
         self._included: list[HandlerRegistration[Any]] = []
@@ -143,14 +158,18 @@ class Controller:
         """Whether it was stopped."""
         return self.core.is_stopped()
 
+    def _failed(self, source: str, error: Exception) -> None:
+        if self.watch_error_handler is not None:
+            self.watch_error_handler(self.reflectors[source], error)
+
     def start(self) -> bool:
         """Start the threads. False when they were started before (client-go §156)."""
         if self.core.is_stopped() or not self.core.start():
             return False
-        self._threads.append(threading.Thread(target=self._process, name=f"kubeinformer-processor-{self.name}"))
+        self._threads.append(threading.Thread(target=self._process, name=f"kubeinformer-processor-{self.label}"))
         for source, reflector in self.reflectors.items():
             suffix = f"-{source}" if source else ""
-            name = f"kubeinformer-reader-{self.name}{suffix}"
+            name = f"kubeinformer-reader-{self.label}{suffix}"
             self._threads.append(threading.Thread(target=reflector.run, name=name))
         for thread in self._threads:
             thread.daemon = True

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import InformerCore, KubeObject, Listener
+from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
-from kubeinformer.cache.registration import ADD, BATCH, DELETE, UPDATE, tombstone
+from kubeinformer.cache.registration import ADD, BATCH, UPDATE, last_state
+from kubeinformer.errors import ModelError
 
 T = TypeVar("T")
 
@@ -48,7 +50,8 @@ class EventStream(Generic[T]):
     """An iterator over events; it belongs to one thread at a time.
 
     Iteration blocks until the next event, in the main thread such that Ctrl-C acts within 0.1 s, and ends when the
-    informer stops, when the stream is closed, or when no event has come for `timeout` seconds.
+    informer stops, when the stream is closed, or when no event has come for `timeout` seconds. Of a typed informer, an
+    object that is no valid model is reported and left out, and ADDED when it is valid; its deletion has no object.
     """
 
     def __init__(
@@ -70,19 +73,32 @@ class EventStream(Generic[T]):
 
     def __next__(self) -> Event[T]:
         self._guard.check()
-        if not self._ready:
-            batch = self._listener.pop_batch(BATCH, self._timeout)
-            if not batch:
-                self.close()
-                raise StopIteration
-            self._ready.extend(batch)
-        kind, first, second = self._ready.popleft()
+        while True:
+            if not self._ready:
+                batch = self._listener.pop_batch(BATCH, self._timeout)
+                if not batch:
+                    self.close()
+                    raise StopIteration
+                self._ready.extend(batch)
+            kind, first, second = self._ready.popleft()
+            try:
+                return self._event(kind, first, second)
+            except ModelError as error:
+                reports.event_left_out(error.key, error)
+
+    def _event(self, kind: int, first: Any, second: Any) -> Event[T]:
         convert = self._convert
         if kind == ADD:
             return Event("ADDED", convert(first), is_in_initial_list=second)
         if kind == UPDATE:
-            return Event("MODIFIED", convert(second), convert(first))
-        gone = convert(first) if kind == DELETE else tombstone(first, second, convert)
+            new = convert(second)
+            try:
+                return Event("MODIFIED", new, convert(first))
+            except ModelError:
+                return Event("ADDED", new)
+        gone, unreadable = last_state(kind, first, second, convert)
+        if unreadable is not None:
+            reports.event_left_out(unreadable.key, unreadable)
         return Event("DELETED", gone)
 
     def close(self) -> None:

@@ -33,6 +33,7 @@ def list_and_replace(session: Session) -> None:
     except APIStatusError as error:
         if not (is_expired(error) or is_too_large_resource_version(error)):
             raise
+        state.report(error)
         state.resource_version_unavailable = True
         _list(session, "", limit)
 
@@ -45,6 +46,7 @@ def _list(session: Session, version: str, limit: int) -> None:
             response = session.get_page("" if token else version, limit, token)
         except APIStatusError as error:
             if token and limit and error.reason == "Expired":
+                session.state.report(error)
                 del relist  # frees the pages read so far before the same objects come again
                 _list(session, version, 0)  # §92
                 return
@@ -71,7 +73,9 @@ def current_version(session: Session) -> str:
         response = session.get_page("", 1, "", phase=Phase.CONNECTING)
         page = session.source.begin_relist().page(chunked=response.chunked)
         return _read_page(session, response, page).resource_version
-    except (APIStatusError, TransportError, DecodeError):
+    except (APIStatusError, TransportError, DecodeError) as error:
+        session.check_stopped()
+        session.state.report(error)
         return ""
 
 

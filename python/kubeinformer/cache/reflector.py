@@ -64,9 +64,10 @@ class Reflector:
         backoff: waits between attempts, for this reflector alone; None = client-go's numbers.
         clock: None = the system's.
         random: uniform numbers in [0, 1), for timeoutSeconds.
-        on_error: called on the reader's thread with each error that ends an attempt: a list that failed, a watch that
-            was refused, bytes that cannot be read, an exception of `list_options`. As in client-go not with what is
-            retried in place or happens in a stream (§81); `last_error` has those too.
+        on_error: called on the reader's thread with each failure, before the wait that follows: a list that failed, a
+            watch that was refused or nobody answered, an ERROR event or a break in a stream, bytes that cannot be read,
+            why a watch-list was given up for LIST, an exception of `list_options`. client-go's error handler does not
+            hear of what is retried in place or happens in a stream (§81).
         on_phase: called on the reader's thread with each new phase.
 
     Raises:
@@ -145,8 +146,8 @@ class Reflector:
             while not self._stop.is_set():
                 if relist_reason is not None and self._state.resource_version:
                     self._state.count_relist(relist_reason)
-                relist_reason, error, report = self._list_and_watch()
-                self._session.back_off(error, report=report)
+                relist_reason, error = self._list_and_watch()
+                self._session.back_off(error)
         except (StoppedError, ClosedError):
             pass
         finally:
@@ -154,8 +155,8 @@ class Reflector:
             if watcher is not None:
                 watcher.close()
 
-    def _list_and_watch(self) -> tuple[str, Exception | None, bool]:
-        """One attempt. Returns why it ended, the failure if it was one, and whether that is for `on_error`."""
+    def _list_and_watch(self) -> tuple[str, Exception | None]:
+        """One attempt. Returns why it ended, and the failure if it was one."""
         try:
             stream = None
             session = self._session
@@ -164,12 +165,12 @@ class Reflector:
                 stream = watch_list(session)
             if stream is None:
                 list_and_replace(session)
-            return (*watch(session, stream), False)
+            return watch(session, stream)
         except (StoppedError, ClosedError, ForkedError):
             raise
         except Exception as error:
             self._session.check_stopped()
-            return _reason(error), error, True
+            return _reason(error), error
 
     def stop(self) -> None:
         """End `run`: a blocked read or wait at once, an attempt to connect within `connect_timeout`.

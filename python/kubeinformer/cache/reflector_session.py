@@ -178,18 +178,17 @@ class Session:
         what = "WATCH" if options.watch else "LIST"
         raise status_error(f"{what} {self._path}", response.status, response.headers, body, self.clock.time())
 
-    def back_off(self, error: Exception | None = None, *, report: bool = False) -> None:
+    def back_off(self, error: Exception | None = None) -> None:
         """Note the failure, if any, and wait before the next attempt; the wait is the reflector's own (§79).
 
         Args:
             error: what made the wait necessary; its Retry-After is heeded.
-            report: hand the error to `on_error`.
         """
         self.check_stopped()
         minimum = error.retry_after if isinstance(error, APIStatusError) else None
         seconds = self._backoff.next(minimum or 0.0)
         if error is not None:
-            self.state.failed(error, f"trying again in {seconds:.1f} s", report=report)
+            self.state.failed(error, f"trying again in {seconds:.1f} s")
         self.state.enter(Phase.BACKOFF)
         if self.clock.wait(self._stop, seconds):
             raise StoppedError

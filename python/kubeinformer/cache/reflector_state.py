@@ -151,13 +151,12 @@ class ReflectorState:
         if last is not None:
             logger.info("%s: works again (failed %d times: %s)", self.name, last.count, describe(last.error))
 
-    def failed(self, error: Exception, then: str, *, report: bool) -> None:
-        """Note a failure.
+    def failed(self, error: Exception, then: str) -> None:
+        """Note a failure, and report it.
 
         Args:
             error: what was raised.
             then: what will be done now, for the log.
-            report: hand it to `on_error` too.
         """
         now, kind = self._clock.time(), _kind(error)
         last = self.last_error
@@ -171,11 +170,16 @@ class ReflectorState:
         traceback = error if loud and not isinstance(error, Error) else None
         level = logging.WARNING if loud else logging.DEBUG
         logger.log(level, "%s: %s; %s", self.name, describe(error), then, exc_info=traceback)
-        if report and self._on_error is not None:
-            try:
-                self._on_error(error)
-            except Exception:
-                logger.exception("%s: on_error failed", self.name)
+        self.report(error)
+
+    def report(self, error: Exception) -> None:
+        """Hand a failure to `on_error`; whatever that raises, the reflector goes on."""
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(error)
+        except BaseException:
+            logger.exception("%s: on_error failed", self.name)
 
     def _is_news(self, kind: tuple[object, ...]) -> bool:
         """Whether no such failure was logged as a warning lately; if so, this one is."""

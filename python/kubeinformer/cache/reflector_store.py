@@ -91,7 +91,7 @@ def new_reflector(
         max_object_bytes: largest object, and longest line of a watch; None = 64 MiB.
         backoff: waits between attempts.
         clock: None = the system's.
-        on_error: called with each error that ends an attempt (client-go's WatchErrorHandler, §81).
+        on_error: called with each failure, see `Reflector`.
 
     Raises:
         TypeError: `store` lacks a method, or `list_watch` is no source.

@@ -7,14 +7,18 @@ raises is reported with the object's key and counted, and the next one follows a
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import InformerCore, KubeObject, Listener
 from kubeinformer.cache import reports
-from kubeinformer.cache.event_handler import ResourceEventHandler, handler_name
+from kubeinformer.cache.done_checker import SyncChecker
+from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.handler_name import handler_name
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
+from kubeinformer.errors import ModelError
 
 T = TypeVar("T")
 
@@ -28,7 +32,7 @@ class HandlerRegistration(Generic[T]):
     """What `add_event_handler` returns.
 
     Attributes:
-        name: what logs and the thread call the handler.
+        name: what logs and the thread call the handler: where its functions or its class are defined (§169).
         handler: the handler.
     """
 
@@ -43,6 +47,7 @@ class HandlerRegistration(Generic[T]):
         self.name = handler_name(handler)
         self.handler = handler
         self.listener = listener
+        self._informer_name = informer_name
         self._core = core
         self._convert = convert
         self._errors = 0
@@ -60,6 +65,18 @@ class HandlerRegistration(Generic[T]):
             ForkedError: this is a forked child.
         """
         return self._core.has_synced() and self.listener.initial_list_done()
+
+    def has_synced_checker(self) -> SyncChecker:
+        """`has_synced` for `wait_for`, which is then told of it at once (§168)."""
+        return SyncChecker(f"{self._informer_name} + event handler {self.name}", self.has_synced, self._wait_synced)
+
+    def _wait_synced(self, timeout: float | None) -> bool | None:
+        begin = time.monotonic()
+        # Only what is in the store and with the listeners can be the whole first list.
+        if not self._core.wait_synced(timeout):
+            return False if self._core.is_stopped() or self.listener.is_closed() else None
+        left = None if timeout is None else max(0.0, begin + timeout - time.monotonic())
+        return self.listener.wait_initial_list(left)
 
     def errors(self) -> int:
         """How many calls raised."""
@@ -91,13 +108,32 @@ class HandlerRegistration(Generic[T]):
         if kind == ADD:
             self.handler.on_add(convert(first), second)
         elif kind == UPDATE:
-            self.handler.on_update(convert(first), convert(second))
-        elif kind == DELETE:
-            self.handler.on_delete(convert(first))
+            new = convert(second)
+            try:
+                old = convert(first)
+            except ModelError:
+                # When the old object was new it was no valid model either, and the handler was not told of it.
+                self.handler.on_add(new, False)
+            else:
+                self.handler.on_update(old, new)
         else:
-            self.handler.on_delete(tombstone(first, second, convert))
+            gone, unreadable = last_state(kind, first, second, convert)
+            self.handler.on_delete(gone)
+            if unreadable is not None:
+                raise unreadable
 
 
-def tombstone(key: str, obj: KubeObject | None, convert: Callable[[KubeObject], Any]) -> DeletedFinalStateUnknown:
-    """The last known state as handlers get it."""
-    return DeletedFinalStateUnknown(key, None if obj is None else convert(obj))
+def last_state(
+    kind: int, first: Any, second: Any, convert: Callable[[KubeObject], Any]
+) -> tuple[Any, ModelError | None]:
+    """What a deletion hands over, and why the object is missing from it, if it is for want of a valid model.
+
+    The deletion of an object that cannot be shown is a deletion all the same.
+    """
+    obj = first if kind == DELETE else second
+    key = obj.key if kind == DELETE else first
+    try:
+        gone = None if obj is None else convert(obj)
+    except ModelError as error:
+        return DeletedFinalStateUnknown(key), error
+    return (gone, None) if kind == DELETE else (DeletedFinalStateUnknown(key, gone), None)

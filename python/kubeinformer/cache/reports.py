@@ -30,3 +30,8 @@ def list_watch_function_failed(what: str, error: BaseException) -> None:
 def store_failed(reflector: str, key: str, error: BaseException) -> None:
     """A store's method raised on an event: that is lost until the next list (client-go §120)."""
     logger.error("%s: the store failed on %s: %r", reflector, key or "a bookmark or resync", error, exc_info=error)
+
+
+def event_left_out(key: str, error: Exception) -> None:
+    """A stream of models came upon an object that is none."""
+    logger.error("events: left out %s: %s", key, error)

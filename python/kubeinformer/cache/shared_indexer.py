@@ -5,12 +5,13 @@ Every answer is one cut of the store and of all indices; the order of objects is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Index, InformerCore, KubeObject
 from kubeinformer.cache.index_functions import IndexFunc, IndexFunctions
 from kubeinformer.cache.keys import deletion_handling_meta_namespace_key_func
+from kubeinformer.models import from_model
 from kubeinformer.selector import LabelSelector, to_selector
 
 T = TypeVar("T")
@@ -92,13 +93,19 @@ class SharedIndexer(Generic[T]):
         """
         return self._core.index_keys(index_name, indexed_value)
 
-    def index(self, index_name: str, obj: KubeObject) -> Sequence[T]:
+    def index(self, index_name: str, obj: T | KubeObject) -> Sequence[T]:
         """Objects that share a value of the index with `obj`, which need not be in the store (§20).
+
+        Args:
+            index_name: name of the index.
+            obj: an object, or of a typed informer also a model.
 
         Raises:
             IndexNotFoundError: there is no such index.
             Exception: what the index function raises (§17).
         """
+        if not isinstance(obj, KubeObject):
+            obj = from_model(obj)
         found: dict[str, KubeObject] = {}
         for value in dict.fromkeys(self.index_values(index_name, obj)):
             for other in self._core.by_index(index_name, value):
@@ -131,9 +138,15 @@ class SharedIndexer(Generic[T]):
         """Names of the indices."""
         return self._core.index_names()
 
-    def add_indexers(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
+    def add_indexers(self, indexers: Mapping[str, str | Index | Callable[[T], Iterable[str]]]) -> None:
         """See `SharedIndexInformer.add_indexers`."""
-        self._index_functions.add(indexers)
+        self._index_functions.add({name: self._converting(indexer) for name, indexer in indexers.items()})
+
+    def _converting(self, indexer: str | Index | Callable[[T], Iterable[str]]) -> str | Index | IndexFunc:
+        if isinstance(indexer, str | Index) or not callable(indexer):
+            return indexer
+        convert, func = self._convert, indexer
+        return lambda obj: func(convert(obj))
 
     def index_errors(self) -> dict[str, dict[str, Exception]]:
         """Index -> key -> what the index function raised on an object that is in the store (unlike §16)."""

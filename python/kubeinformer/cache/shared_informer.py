@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Index, KubeObject
 from kubeinformer.cache import reports
-from kubeinformer.cache.controller import Controller, join
-from kubeinformer.cache.event_handler import ResourceEventHandler
+from kubeinformer.cache.controller import Controller, WatchErrorHandler, join
+from kubeinformer.cache.done_checker import SyncChecker
+from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
-from kubeinformer.cache.index_functions import IndexFunc
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_indexer import SharedIndexer
@@ -108,16 +108,12 @@ class SharedIndexInformer(Generic[T]):
             ValueError: `resync_period` is negative or no number.
             Error: the informer is stopped (§143).
         """
-        if not isinstance(handler, ResourceEventHandler):
-            raise TypeError(
-                f"handler must have on_add, on_update and on_delete, which {type(handler).__name__} has not; "
-                "wrap functions in ResourceEventHandlerFuncs"
-            )
+        check_handler(handler)
         period = self._resync_period(resync_period)
         listener = self._core.add_listener(resync_period=period, backlog=_limits(backlog))
         if listener is None:
             raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
-        registration = HandlerRegistration(self._core, listener, handler, self._convert, self.name)
+        registration = HandlerRegistration(self._core, listener, handler, self._convert, self._controller.label)
         handlers = self._handlers
         with handlers.lock:
             handlers.registrations.append(registration)
@@ -192,7 +188,29 @@ class SharedIndexInformer(Generic[T]):
             raise Error(f"informer {self.name} has stopped already")
         return EventStream(self._core, listener, self._convert, timeout)
 
-    def add_indexers(self, indexers: Mapping[str, str | Index | IndexFunc]) -> None:
+    def set_watch_error_handler(self, handler: WatchErrorHandler) -> None:
+        """Call `handler(reflector, error)` on the reader's thread for each failure to list or watch (client-go §82).
+
+        It hears of everything (unlike §81): lists and watches that fail, ERROR events, streams that break off, and why
+        a watch-list was given up for LIST. The reader waits for it; what it raises is logged, and nothing is lost. The
+        reflector tells its name, phase and resourceVersion. client-go's variant with a context is the same here.
+
+        Args:
+            handler: replaces the one that was set before.
+
+        Raises:
+            TypeError: it is not callable.
+            Error: the informer has started.
+        """
+        if not callable(handler):
+            raise TypeError(f"handler must be callable, not {type(handler).__name__}")
+        self._controller.guard.check()
+        with self._handlers.lock:
+            if self._handlers.started:
+                raise Error(f"informer {self.name} has already started")
+            self._controller.watch_error_handler = handler
+
+    def add_indexers(self, indexers: Mapping[str, str | Index | Callable[[T], Iterable[str]]]) -> None:
         """Add indices, before or after the start (client-go §21, §161).
 
         Args:
@@ -205,13 +223,7 @@ class SharedIndexInformer(Generic[T]):
             TypeError: an indexer is none of these.
             ClosedError: the informer is stopped.
         """
-        self._controller.index_functions.add({name: self._converting(indexer) for name, indexer in indexers.items()})
-
-    def _converting(self, indexer: str | Index | IndexFunc) -> str | Index | IndexFunc:
-        if isinstance(indexer, str | Index) or not callable(indexer):
-            return indexer
-        convert, func = self._convert, indexer
-        return lambda obj: func(convert(obj))
+        self.indexer().add_indexers(indexers)
 
     def indexer(self) -> SharedIndexer[T]:
         """Read access to store and indices."""
@@ -282,6 +294,13 @@ class SharedIndexInformer(Generic[T]):
     def has_synced(self) -> bool:
         """Whether the first list of every source is in the store; never False again (client-go §150, §158)."""
         return self._core.has_synced()
+
+    def has_synced_checker(self) -> SyncChecker:
+        """`has_synced` for `wait_for`, which is then told of it at once. It says nothing about handlers (§150)."""
+        return SyncChecker(self._controller.label, self.has_synced, self._wait_synced)
+
+    def _wait_synced(self, timeout: float | None) -> bool | None:
+        return self._core.wait_synced(timeout) or (False if self._core.is_stopped() else None)
 
     def wait_for_cache_sync(self, timeout: float | None = None) -> bool:
         """Block until it has synced, for `timeout` seconds at most (None: for ever), or is stopped; True iff it has."""

@@ -1,16 +1,22 @@
-"""Waiting until caches are synced."""
+"""Waiting until caches are synced, or whatever else gets done once."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeinformer.errors import CacheSyncTimeoutError
+from kubeinformer.cache.done_checker import DoneChecker
+from kubeinformer.errors import CacheSyncTimeoutError, ClosedError, Error
 
 if TYPE_CHECKING:
     from kubeinformer.cache.controller import Controller
+
+logger = logging.getLogger("kubeinformer")
 
 _SLICE = 0.1
 """client-go's syncedPollPeriod, in seconds (§165)."""
@@ -38,6 +44,165 @@ def wait_for_cache_sync(
         if left <= 0 or pause.wait(left):
             return False
     return True
+
+
+def wait_for_named_cache_sync(
+    name: str, stop: threading.Event | None, *cache_syncs: Callable[[], bool], timeout: float | None = None
+) -> bool:
+    """`wait_for_cache_sync` that says in the log who waits, and how it ended, with what had not synced.
+
+    Args:
+        name: of whoever waits: a controller.
+        stop: see there.
+        cache_syncs: see there.
+        timeout: see there.
+    """
+    logger.info("%s: waiting for caches to sync", name)
+    if not wait_for_cache_sync(stop, *cache_syncs, timeout=timeout):
+        unsynced = sorted(_describe(synced) for synced in cache_syncs if not synced())
+        logger.error("%s: unable to sync caches: %s", name, ", ".join(unsynced) or "all have synced by now")
+        return False
+    logger.info("%s: caches are synced", name)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """How a wait ended; true iff everything is done.
+
+    Attributes:
+        synced: whether it is done, by name.
+        cause: what ended the wait too early; None when everything is done.
+    """
+
+    synced: Mapping[str, bool] = field(default_factory=dict)
+    cause: Exception | None = None
+
+    def __bool__(self) -> bool:
+        return self.cause is None
+
+    def as_error(self) -> Error | None:
+        """The error to raise: it names what is not done, sorted, and why. None when all is done (§167).
+
+        It is a `CacheSyncTimeoutError` when the time was over.
+        """
+        if self.cause is None:
+            return None
+        unsynced = sorted(name for name, synced in self.synced.items() if not synced)
+        message = f"failed to sync all caches: {', '.join(unsynced)}: {self.cause}"
+        error = (
+            CacheSyncTimeoutError(message, dict.fromkeys(unsynced))
+            if isinstance(self.cause, TimeoutError)
+            else Error(message)
+        )
+        error.__cause__ = self.cause
+        return error
+
+
+def wait_for(
+    stop: threading.Event | None,
+    what: str,
+    *checkers: DoneChecker | Callable[[], bool],
+    timeout: float | None = None,
+) -> SyncResult:
+    """Wait until everything is done: informers, handlers and trackers without polling (client-go's WaitFor, §166).
+
+    Blocks. It sees `stop` within 0.1 s, and in the main thread Ctrl-C too.
+
+    Args:
+        stop: ends the wait when it is set; None = nothing does.
+        what: for the log, which tells of each checker as it is done; "" = no log.
+        checkers: `informer.has_synced_checker()`, `registration.has_synced_checker()`, trackers, other `DoneChecker`s;
+            functions that say whether it is done are asked every 0.1 s. With none of them the answer is true.
+        timeout: seconds to wait at most; None = for ever.
+
+    Raises:
+        TypeError: a checker is neither a `DoneChecker` nor a function.
+
+    Returns:
+        Something true iff all are done; else it knows which are not, and why the wait ended: `stop` was set, the time
+        was over, or something can never be done any more, as its informer was stopped.
+    """
+    waiting: dict[str, DoneChecker] = {}
+    for checker in checkers:
+        named = checker if isinstance(checker, DoneChecker) else _Polled(checker)
+        waiting[_unique(named.name, waiting)] = named
+    synced = dict.fromkeys(waiting, False)
+    if what:
+        logger.info("waiting for %s", what)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    cause: Exception | None = None
+    while True:
+        done, closed = _look(waiting)
+        for name in done:
+            del waiting[name]
+            synced[name] = True
+            if what:
+                logger.info("waiting for %s: %s is done", what, name)
+        if not waiting:
+            return SyncResult(synced)
+        cause = cause or closed
+        if cause is not None:
+            break
+        left = None if deadline is None else deadline - time.monotonic()
+        if stop is not None and stop.is_set():
+            cause = Error("the stop event was set")
+        elif left is not None and left <= 0:
+            cause = TimeoutError(f"not within {timeout:g} s")
+        else:
+            # The end of the last one is seen at once. What ends meanwhile is looked for after a slice, for the log.
+            with suppress(ClosedError):
+                next(reversed(waiting.values())).wait(_SLICE if left is None else min(_SLICE, left))
+    if what:
+        logger.warning("gave up waiting for %s: %s; not done: %s", what, cause, ", ".join(sorted(waiting)))
+    return SyncResult(synced, cause)
+
+
+def _look(checkers: Mapping[str, DoneChecker]) -> tuple[list[str], ClosedError | None]:
+    """Which are done, and whether one never will be."""
+    done, closed = [], None
+    for name, checker in checkers.items():
+        try:
+            if checker.wait(0):
+                done.append(name)
+        except ClosedError as error:
+            closed = error
+    return done, closed
+
+
+class _Polled:
+    """A function that says whether something is done; it is asked between waits, not at the end of one as well."""
+
+    def __init__(self, func: Callable[[], bool]) -> None:
+        if not callable(func):
+            raise TypeError(f"not a DoneChecker and no function: {func!r}; of an informer, use has_synced_checker()")
+        self.name = _describe(func)
+        self._func = func
+
+    def is_done(self) -> bool:
+        return self._func()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout == 0:
+            return self._func()
+        time.sleep(_SLICE if timeout is None else timeout)
+        return False
+
+
+def _describe(func: Callable[[], bool]) -> str:
+    """A function's name; of an informer's or registration's `has_synced`, that of its checker."""
+    if make_checker := getattr(getattr(func, "__self__", None), "has_synced_checker", None):
+        return str(make_checker().name)
+    return str(getattr(func, "__qualname__", type(func).__qualname__))
+
+
+def _unique(name: str, taken: Mapping[str, object]) -> str:
+    """The name, with a number behind it if it is taken."""
+    unique, number = name, 1
+    while unique in taken:
+        number += 1
+        unique = f"{name} ({number})"
+    return unique
 
 
 def wait_for_controllers(

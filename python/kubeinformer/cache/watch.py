@@ -65,6 +65,7 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
         stream = None
         if isinstance(ending, APIStatusError):
             if is_expired(ending):
+                session.state.report(ending)
                 logger.info("%s: %s; listing again", session.state.name, ending)
                 return "expired", None
             if ending.code == 429:
@@ -76,6 +77,8 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
             short = TransportError(f"a watch ended after {lasted:.1f} s without an event{why}")
             short.__cause__ = ending
             return "very_short_watch", short
+        if ending is not None:
+            session.state.report(ending)
         if silent and lasted >= VERY_SHORT:
             before, now = session.state.resource_version, current_version(session)
             if _went_back(before, now):

@@ -17,7 +17,11 @@ from .watch import VERY_SHORT, feed
 
 
 class _UnsupportedError(Exception):
-    """The server shows that it cannot stream lists; the argument says how."""
+    """The server shows that it cannot stream lists; `error` says how."""
+
+    def __init__(self, error: APIStatusError | TransportError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def watch_list(session: Session) -> Stream | None:
@@ -49,11 +53,11 @@ def watch_list(session: Session) -> Stream | None:
             _fall_back(session, error)
             return None
         except _UnsupportedError as reason:
-            _disable(session, str(reason))
+            _disable(session, reason.error)
             return None
         except APIStatusError as error:
             if error.code in (400, 422):
-                _disable(session, str(error))
+                _disable(session, error)
                 return None
             failure = error
         if failure is None:
@@ -65,9 +69,11 @@ def watch_list(session: Session) -> Stream | None:
                 session.back_off(failure)
                 continue
             if version and (is_expired(failure) or is_too_large_resource_version(failure)):
+                state.report(failure)
                 state.resource_version_unavailable = True
                 continue
         elif not ended_early and not _very_short(session, stream):
+            state.report(failure)
             ended_early = True
             continue
         _fall_back(session, failure)
@@ -91,7 +97,7 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
                 session.state.contact()
                 stream.over = feed(session, reader, data)
             except ReadTimeoutError:
-                raise _UnsupportedError(f"no end bookmark within {patience:.0f} s") from None
+                raise _UnsupportedError(TransportError(f"no end bookmark within {patience:.0f} s")) from None
             except TransportError as error:
                 session.check_stopped()
                 return _ended_early(session, stream, error)
@@ -105,7 +111,7 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
             return _ended_early(session, stream, None)
         error_event = event_error(f"{session.state.name}: ERROR event", reader.error)
         if error_event.code in (500, 504) and not is_too_large_resource_version(error_event):
-            raise _UnsupportedError(str(error_event))
+            raise _UnsupportedError(error_event)
         return error_event
     finally:
         if not keep:
@@ -115,7 +121,7 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
 def _ended_early(session: Session, stream: Stream, cause: TransportError | None) -> TransportError:
     lasted = session.clock.monotonic() - stream.opened
     if lasted >= stream.timeout_seconds - 1:
-        raise _UnsupportedError(f"no end bookmark before timeoutSeconds={stream.timeout_seconds}")
+        raise _UnsupportedError(TransportError(f"no end bookmark before timeoutSeconds={stream.timeout_seconds}"))
     error = TransportError(f"a watch-list ended after {lasted:.1f} s, before its end bookmark ({cause or 'EOF'})")
     error.__cause__ = cause
     return error
@@ -131,10 +137,12 @@ def _fall_back(session: Session, error: Exception) -> None:
     if session.state.last_error is not None:
         level = logging.DEBUG
     logger.log(level, "%s: %s; using LIST", session.state.name, describe(error))
+    session.state.report(error)
 
 
-def _disable(session: Session, reason: str) -> None:
+def _disable(session: Session, error: APIStatusError | TransportError) -> None:
     """Remember, for all reflectors of this transport, to use LIST."""
     version = session.resource.api_version
-    if session.transport.capabilities.disable_watch_list(version, reason):
-        logger.info("%s: the server does not stream lists of %s (%s); using LIST", session.state.name, version, reason)
+    if session.transport.capabilities.disable_watch_list(version, str(error)):
+        logger.info("%s: the server does not stream lists of %s (%s); using LIST", session.state.name, version, error)
+    session.state.report(error)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kubeinformer._core import KubeObject
-from kubeinformer.cache.controller import Controller, ControllerOptions
+from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.waiting import wait_for_controllers
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 R = TypeVar("R", bound="ResourceInformer[Any, Any, Any]")
+T = TypeVar("T")
+
+NewInformerFunc = Callable[[Transport, float], SharedIndexInformer[T]]
+"""client-go's type of this name: makes an informer from a factory's transport and resync period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ class SharedInformerFactory(Groups):
         *,
         options: ControllerOptions | None = None,
         transport: Transport | None = None,
+        custom_resync_config: Mapping[Resource | str, float] | None = None,
+        watch_error_handler: WatchErrorHandler | None = None,
+        name: InformerName | None = None,
     ) -> None:
         """Make a factory; nothing is sent before `start`.
 
@@ -79,13 +87,25 @@ class SharedInformerFactory(Groups):
             user_agent: User-Agent of this factory's requests; None = the client's.
             options: how informers read, store and compare.
             transport: sends the requests instead of one made from `api_client`.
+            custom_resync_config: instead of `resync_period`, for some resources: seconds by `Resource` or by name
+                ("pods", "deployments.apps").
+            watch_error_handler: see `SharedIndexInformer.set_watch_error_handler`; for every informer.
+            name: identity of the informers, put before their names in threads and logs; `shutdown` releases it.
 
         Raises:
-            TypeError: `namespaces` is a string, or `tweak_list_options` is not callable.
-            ValueError: `resync_period` is negative, or a namespace is empty or named twice.
+            TypeError: `namespaces` is a string, or a function is not callable.
+            ValueError: a resync period is negative, or a namespace is empty or named twice.
         """
-        if not resync_period >= 0:
-            raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
+        periods = {"resync_period": resync_period}
+        self._custom_resync: dict[str, float] = {}
+        for resource, period in (custom_resync_config or {}).items():
+            periods[f"custom_resync_config[{resource}]"] = period
+            self._custom_resync[resource if isinstance(resource, str) else str(resource)] = period
+        for argument, period in periods.items():
+            if not period >= 0:
+                raise ValueError(f"{argument} must be 0 or more seconds, not {period}")
+        if watch_error_handler is not None and not callable(watch_error_handler):
+            raise TypeError("watch_error_handler must be callable")
         if tweak_list_options is not None and not callable(tweak_list_options):
             raise TypeError("tweak_list_options must be callable")
         self._own_transport: HTTPTransport | None = None
@@ -100,9 +120,11 @@ class SharedInformerFactory(Groups):
         self._namespaces = _checked_namespaces(namespaces)
         self._tweak_list_options = tweak_list_options
         self._options = options or ControllerOptions()
+        self._watch_error_handler = watch_error_handler
+        self._informer_name = name
         self._guard = ForkGuard("this factory")
         self._lock = threading.Lock()
-        self._informers: dict[tuple[Resource, _Scope], SharedIndexInformer[KubeObject]] = {}
+        self._informers: dict[tuple[Resource, _Scope], SharedIndexInformer[Any]] = {}
         self._started: set[tuple[Resource, _Scope]] = set()
         self._watchers: dict[int, StopWatcher] = {}
         self._running = False
@@ -170,15 +192,59 @@ class SharedInformerFactory(Groups):
                 list_options=lambda: self._list_options(scope),
                 name=self._name(resource, scope.suffix(default)),
                 options=self._options,
+                identity=None if self._informer_name is None else self._informer_name.with_resource(resource),
             )
+            controller.watch_error_handler = self._watch_error_handler
             informer = SharedIndexInformer(
-                controller, resource, convert=unchanged, default_resync_period=self._resync_period
+                controller, resource, convert=unchanged, default_resync_period=self._resync_period_of(resource)
             )
             self._informers[(resource, scope)] = informer
             running = self._running
         if running:
             self.start()
         return informer
+
+    def informer_for(self, resource: Resource, new_informer: NewInformerFunc[T]) -> SharedIndexInformer[T]:
+        """The factory's informer of a resource, in the factory's scope: if there is none yet, one's own (§172).
+
+        It is started, awaited and stopped with the others, and is what the resource's accessor and `for_resource` give.
+
+        Args:
+            resource: what it watches; only group, version and plural name count, and whether it is namespaced.
+            new_informer: called when there is none, on this thread, with the factory's transport and the resync period
+                of this resource. Where two threads call at the same time, one informer is dropped, unstarted.
+
+        Raises:
+            TypeError: `new_informer` gave no informer.
+            ValueError: the informer has the name of another one.
+        """
+        self._guard.check()
+        key = self._key(resource)
+        with self._lock:
+            known = self._informers.get(key)
+        if known is None:
+            made = new_informer(self._transport, self._resync_period_of(resource))
+            if not isinstance(made, SharedIndexInformer):
+                raise TypeError(f"new_informer must return a SharedIndexInformer, not {type(made).__name__}")
+            with self._lock:
+                known = self._informers.get(key)
+                if known is None:
+                    if any(made.name == other.name for other in self._informers.values()):
+                        raise ValueError(f"the factory has an informer of the name {made.name!r} already")
+                    known = self._informers[key] = made
+                running = self._running
+            if running:
+                self.start()
+        return cast("SharedIndexInformer[T]", known)
+
+    def _key(self, resource: Resource) -> tuple[Resource, _Scope]:
+        names = (resource.group, resource.version, resource.plural)
+        resource = _built_in(*names) or Resource(*names, namespaced=resource.namespaced)
+        return resource, _Scope(self._namespaces if resource.namespaced else None, None, None)
+
+    def _resync_period_of(self, resource: Resource) -> float:
+        periods = self._custom_resync
+        return periods.get(str(resource), periods.get(resource.group_resource, self._resync_period))
 
     def _name(self, resource: Resource, suffix: str) -> str:
         """`plural.group` and the scope; `plural.version.group` when an informer of another version has that name."""
@@ -251,6 +317,8 @@ class SharedInformerFactory(Groups):
     def shutdown(self, timeout: float | None = None) -> list[str]:
         """Stop every informer, wait for all threads to end, close connections (client-go §174). Any number of times.
 
+        The factory's `InformerName` is released.
+
         Args:
             timeout: seconds to wait at most; None = until the last handler has returned.
 
@@ -277,6 +345,8 @@ class SharedInformerFactory(Groups):
                 watcher.thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         if self._own_transport is not None:
             self._own_transport.close()
+        if self._informer_name is not None:
+            self._informer_name.release()
         return busy
 
     def release(self, informer: SharedIndexInformer[Any], timeout: float | None = None) -> list[str]:
@@ -299,6 +369,9 @@ class SharedInformerFactory(Groups):
                 raise Error(f"{informer!r} is not an informer of this factory")
             del self._informers[keys[0]]
             self._started.discard(keys[0])
+        identity = informer.controller.identity
+        if identity is not None:
+            identity.release()
         return informer.shutdown(timeout)
 
     @contextmanager

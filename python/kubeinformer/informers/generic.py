@@ -53,7 +53,9 @@ class ResourceInformer(Generic[L, M, TL]):
     def typed(self) -> TypedResourceInformer[M, TL]:
         """The same informer, whose handlers, readers and lister get models of the kubernetes package.
 
-        A model is made afresh on each access; one that fails validation is reported and does not stop delivery.
+        A model is made afresh on each access. Where an object is no valid model, a handler's call is reported with the
+        object's key, without its values, and delivery goes on: the handler hears of the object when it is valid, and of
+        its deletion as a `DeletedFinalStateUnknown` without an object. Readers raise `ModelError`.
         """
         return TypedResourceInformer(self._informer, self.resource, self.lister_class)
 
@@ -74,7 +76,7 @@ class TypedResourceInformer(Generic[M, TL]):
     def _convert(self, obj: KubeObject) -> Any:
         from kubeinformer.models import deserialize
 
-        return deserialize(obj.raw, self._resource.model)
+        return deserialize(obj, self._resource.model)
 
     def informer(self) -> SharedIndexInformer[M]:
         """The informer."""

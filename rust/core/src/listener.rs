@@ -79,10 +79,18 @@ struct State<T> {
     closed: bool,
 }
 
+impl<T: Keyed> State<T> {
+    fn initial_list_done(&self) -> bool {
+        self.ring.initial() == 0 && self.initial_out == 0
+    }
+}
+
 /// The backlog of one handler; see the [module](self). For one consumer.
 pub struct Listener<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
+    /// The initial list is done, or will never be.
+    listed: Condvar,
     backlog: Backlog,
 }
 
@@ -99,6 +107,7 @@ impl<T: Keyed> Listener<T> {
         Self {
             state: Mutex::new(state),
             ready: Condvar::new(),
+            listed: Condvar::new(),
             backlog,
         }
     }
@@ -115,6 +124,10 @@ impl<T: Keyed> Listener<T> {
             state.ring.push(notification, &mut discarded);
         }
         let wake = state.waiting > 0 && state.ring.len() > 0;
+        // A merge with a deletion can take the last one of the list away.
+        if state.initial_list_done() {
+            self.listed.notify_all();
+        }
         drop(state);
         if wake {
             self.ready.notify_one();
@@ -140,7 +153,12 @@ impl<T: Keyed> Listener<T> {
         max: usize,
         timeout: Option<Duration>,
     ) -> Popped<T> {
-        state.initial_out = 0;
+        if state.initial_out > 0 {
+            state.initial_out = 0;
+            if state.initial_list_done() {
+                self.listed.notify_all();
+            }
+        }
         if state.ring.len() == 0 && !self.wait(&mut state, timeout) {
             return Popped::TimedOut;
         }
@@ -179,8 +197,29 @@ impl<T: Keyed> Listener<T> {
     /// Whether every initial notification that came was handed out and acknowledged, or merged away with the deletion
     /// of its object.
     pub fn initial_list_done(&self) -> bool {
-        let state = self.state.lock();
-        state.ring.initial() == 0 && state.initial_out == 0
+        self.state.lock().initial_list_done()
+    }
+
+    /// Waits until that is so (true) or can never be, as the listener was closed before (false). None when neither
+    /// happened within `timeout` (none: for ever).
+    pub fn wait_initial_list(&self, timeout: Option<Duration>) -> Option<bool> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.state.lock();
+        loop {
+            if state.initial_list_done() {
+                return Some(true);
+            }
+            if state.closed {
+                return Some(false);
+            }
+            match deadline {
+                None => self.listed.wait(&mut state),
+                Some(deadline) if Instant::now() >= deadline => return None,
+                Some(deadline) => {
+                    self.listed.wait_until(&mut state, deadline);
+                }
+            }
+        }
     }
 
     /// The counters now.
@@ -202,6 +241,7 @@ impl<T: Keyed> Listener<T> {
         let discarded = state.ring.clear();
         drop(state);
         self.ready.notify_all();
+        self.listed.notify_all();
         drop(discarded);
     }
 

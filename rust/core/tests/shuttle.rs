@@ -304,6 +304,43 @@ fn s146_s153_a_listener_that_is_removed_or_stopped_ends_whatever_is_handed_out()
 }
 
 #[test]
+fn s149_who_waits_for_a_handlers_first_list_is_woken_when_it_is_acknowledged_merged_away_or_closed()
+{
+    let initial = |key| Notification::Add {
+        object: pod(key, 0),
+        initial: true,
+    };
+    let full = Backlog {
+        notifications: 0,
+        bytes: usize::MAX,
+    };
+    let waiter = |listener: &Arc<Listener<Pod>>| {
+        let listener = Arc::clone(listener);
+        thread::spawn(move || listener.wait_initial_list(None))
+    };
+    check(20_000, move || {
+        let [acknowledged, merged, closed] =
+            [Backlog::GROW, full, full].map(|backlog| Arc::new(Listener::new(backlog)));
+        for listener in [&acknowledged, &merged, &closed] {
+            listener.push_all([initial("a")]);
+        }
+        let waiters = [&acknowledged, &merged, &closed].map(waiter);
+        let handler = {
+            let listener = Arc::clone(&acknowledged);
+            thread::spawn(move || drop(follow(&listener)))
+        };
+        merged.push_all([Notification::Delete {
+            object: pod("a", 1),
+        }]);
+        closed.close();
+        let ends = waiters.map(|waiter| waiter.join().unwrap());
+        assert_eq!(ends, [Some(true), Some(true), Some(false)]);
+        acknowledged.close();
+        handler.join().unwrap();
+    });
+}
+
+#[test]
 fn s009_an_index_that_is_added_while_objects_change_lacks_none() {
     check(30_000, || {
         let informer = Arc::new(Informer::new(InformerOptions::default()));

@@ -96,6 +96,13 @@ impl Listener {
         Ok(py.detach(|| self.core.initial_list_done()))
     }
 
+    #[pyo3(signature = (timeout=None))]
+    fn wait_initial_list(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        wait::wait(py, timeout, |slice| self.core.wait_initial_list(slice))
+    }
+
     fn stats(&self, py: Python<'_>) -> PyResult<(usize, usize, u64, u64)> {
         self.birth.check()?;
         let stats = py.detach(|| self.core.stats());

@@ -249,6 +249,33 @@ fn s149_an_initial_object_that_is_gone_again_is_not_waited_for() {
 }
 
 #[test]
+fn s149_a_wait_for_the_initial_list_ends_with_it_or_with_the_listener() {
+    let wait = |listener: &Arc<Listener<Pod>>| {
+        let listener = Arc::clone(listener);
+        thread::spawn(move || listener.wait_initial_list(None))
+    };
+    let listener = Arc::new(Listener::new(limit(0)));
+    assert_eq!(listener.wait_initial_list(Some(Duration::ZERO)), Some(true));
+    listener.push_all([add("a", "1", true)]);
+    assert_eq!(listener.wait_initial_list(Some(Duration::ZERO)), None);
+    let waiter = wait(&listener);
+    assert_eq!(pop(&listener, 1), ["add a 1 initial"]);
+    assert_eq!(listener.wait_initial_list(Some(Duration::ZERO)), None);
+    assert_eq!(pop(&listener, 1), [""; 0], "acknowledges");
+    assert_eq!(waiter.join().unwrap(), Some(true));
+
+    listener.push_all([add("b", "2", true)]);
+    let waiter = wait(&listener);
+    listener.push_all([delete("b", "3")]);
+    assert_eq!(waiter.join().unwrap(), Some(true), "merged away");
+
+    listener.push_all([add("c", "4", true)]);
+    let waiter = wait(&listener);
+    listener.close();
+    assert_eq!(waiter.join().unwrap(), Some(false));
+}
+
+#[test]
 fn a_backlog_of_objects_that_come_and_go_does_not_grow() {
     let listener = Listener::new(limit(10));
     for number in 0..10 {

@@ -1,0 +1,128 @@
+"""What a type checker must say about typed informers: checked by test_typing.py, never run.
+
+A line that must be refused ends in a comment with the code of the error; every other line must be accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_type
+
+from kubernetes.client import V1Deployment, V1Node, V1Pod
+
+from kubeinformer import (
+    DeletedFinalStateUnknown,
+    Event,
+    EventStream,
+    FilteringResourceEventHandler,
+    HandlerRegistration,
+    KubeObject,
+    Resource,
+    ResourceEventHandlerDetailedFuncs,
+    ResourceEventHandlerFuncs,
+    SharedIndexInformer,
+    SharedInformerFactory,
+    SyncResult,
+    wait_for,
+)
+from kubeinformer.cache.synctrack import AsyncTracker, Lazy, SingleFileTracker
+from kubeinformer.transport import Transport
+
+
+def takes_pod(pod: V1Pod) -> None: ...
+def takes_pods(old: V1Pod, new: V1Pod) -> None: ...
+def takes_pod_and_flag(pod: V1Pod, is_in_initial_list: bool) -> None: ...
+def takes_deleted(pod: V1Pod | DeletedFinalStateUnknown) -> None: ...
+def takes_node(node: V1Node) -> None: ...
+def takes_object(obj: KubeObject) -> None: ...
+def accepts_pod(pod: V1Pod | DeletedFinalStateUnknown) -> bool: ...  # type: ignore[empty-body]
+
+
+class PodHandler:
+    def on_add(self, obj: V1Pod, is_in_initial_list: bool) -> None: ...
+    def on_update(self, old: V1Pod, new: V1Pod) -> None: ...
+    def on_delete(self, obj: V1Pod | DeletedFinalStateUnknown) -> None: ...
+
+
+class ForgetsTombstones(PodHandler):
+    def on_delete(self, obj: V1Pod) -> None: ...  # error: override
+
+
+class LacksOnDelete:
+    def on_add(self, obj: V1Pod, is_in_initial_list: bool) -> None: ...
+    def on_update(self, old: V1Pod, new: V1Pod) -> None: ...
+
+
+def handlers(informer: SharedIndexInformer[V1Pod]) -> None:
+    registration = informer.add_event_handler(
+        ResourceEventHandlerFuncs(add_func=takes_pod, update_func=takes_pods, delete_func=takes_deleted)
+    )
+    assert_type(registration, HandlerRegistration[V1Pod])
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=lambda pod: assert_type(pod, V1Pod)))
+    informer.add_event_handler(ResourceEventHandlerDetailedFuncs(add_func=takes_pod_and_flag))
+    informer.add_event_handler(FilteringResourceEventHandler(accepts_pod, PodHandler()))
+    informer.add_event_handler(PodHandler())
+
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=takes_node))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=takes_object))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=takes_pods))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerFuncs(update_func=takes_pod))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerFuncs(delete_func=takes_pod))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerDetailedFuncs(add_func=takes_pod))  # error: arg-type
+    informer.add_event_handler(LacksOnDelete())  # error: arg-type
+    informer.add_event_handler(takes_pod)  # error: arg-type
+
+
+def untyped_handlers(informer: SharedIndexInformer[KubeObject]) -> None:
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=takes_object))
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=takes_pod))  # error: arg-type
+
+
+def attributes(pod: V1Pod, obj: KubeObject, deleted: V1Pod | DeletedFinalStateUnknown) -> None:
+    if pod.spec is not None:
+        assert_type(pod.spec.node_name, str | None)
+    print(pod.spec.node_name)  # error: union-attr
+    print(pod.node_name)  # error: attr-defined
+    assert_type(obj.labels, Mapping[str, str])
+    print(obj.node_name)  # error: attr-defined
+    if not isinstance(deleted, DeletedFinalStateUnknown):
+        assert_type(deleted, V1Pod)
+
+
+def views(factory: SharedInformerFactory) -> None:
+    pods, nodes = factory.core().v1().pods(), factory.core().v1().nodes()
+    assert_type(pods.informer(), SharedIndexInformer[KubeObject])
+    assert_type(pods.typed().informer(), SharedIndexInformer[V1Pod])
+    assert_type(factory.apps().v1().deployments().typed().informer(), SharedIndexInformer[V1Deployment])
+    assert_type(pods.typed().lister().pods("default").get("a"), V1Pod)
+    assert_type(pods.typed().lister().list(), list[V1Pod])
+    assert_type(nodes.typed().lister().get("a"), V1Node)
+    pods.typed().lister().get("a")  # error: attr-defined
+    nodes.typed().lister().nodes("default")  # error: attr-defined
+
+    informer = pods.typed().informer()
+    assert_type(informer.indexer().get_by_key("default/a"), V1Pod | None)
+    assert_type(informer.indexer().by_index("node", "node-1"), Sequence[V1Pod])
+    assert_type(informer.events(), EventStream[V1Pod])
+    for event in informer.events():
+        assert_type(event, Event[V1Pod])
+        assert_type(event.old, V1Pod | None)
+    informer.add_indexers({"node": "spec.nodeName", "name": lambda pod: [str(assert_type(pod, V1Pod).metadata)]})
+    informer.add_indexers({"name": lambda pod: [pod.name]})  # error: attr-defined
+
+
+def own_informer(factory: SharedInformerFactory, mine: SharedIndexInformer[V1Pod]) -> None:
+    def new_informer(transport: Transport, resync_period: float) -> SharedIndexInformer[V1Pod]:
+        return mine
+
+    assert_type(factory.informer_for(Resource("", "v1", "pods"), new_informer), SharedIndexInformer[V1Pod])
+    factory.informer_for("pods", new_informer)  # error: arg-type
+
+
+def waiting(informer: SharedIndexInformer[Any], registration: HandlerRegistration[Any]) -> None:
+    checkers = (informer.has_synced_checker(), registration.has_synced_checker())
+    trackers = (SingleFileTracker("single"), AsyncTracker[str]("async"))
+    assert_type(wait_for(None, "", *checkers, *trackers, informer.has_synced), SyncResult)
+    wait_for(None, "", informer)  # error: arg-type
+    trackers[1].start(1)  # error: arg-type
+    assert_type(Lazy(lambda: 1).get(), int)
