@@ -24,15 +24,13 @@ from reflector_running import RunningReflector
 from socket_server import Connection, SocketServer, head
 from statements import differs
 
+from kubeinformer import Error, SharedInformerFactory
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.reflector_state import Phase
 from kubeinformer.errors import APIStatusError, TransportError
 from kubeinformer.options import ListOptions
+from kubeinformer.testing import APIServer
 from kubeinformer.transport.base import RefusedError
-
-NOT_BUILT = {
-    82: "neither a watch error handler nor a transform can be set on an informer.",
-}
 
 
 def lists_only(*script: object, **options: object) -> Rig:
@@ -163,8 +161,12 @@ def test_s81_errors_that_end_an_attempt_are_reported() -> None:
     assert told == [403, "no route", "replace", 410, 500]
 
 
-def test_s81_what_happens_in_a_stream_or_is_retried_in_place_is_not_reported() -> None:
-    """The error callback does not get ERROR events, ends of streams, 429, or the reason why a list took over."""
+@differs(
+    "client-go's watch error handler does not hear of what happens in a stream or is retried in place; here it hears "
+    "of every failure, because one that nobody hears of is looked for elsewhere."
+)
+def test_s81_what_happens_in_a_stream_or_is_retried_in_place_is_reported_too() -> None:
+    """The error callback also gets ERROR events, streams that break off, 429, and why a list took over."""
     r = Rig(
         refusal(429),
         refusal(403),
@@ -179,7 +181,8 @@ def test_s81_what_happens_in_a_stream_or_is_retried_in_place_is_not_reported() -
         FakeResponse(initial_end("22"), bookmark("23")),
     ).run()
     assert r.kinds() == ["watch-list", "watch-list", "list", *["watch"] * 5, *["watch-list"] * 3]
-    assert r.errors == []
+    told = [error.code if isinstance(error, APIStatusError) else str(error) for error in r.errors]
+    assert told == [429, 403, "reset", 429, 429, 500, 410, "a watch ended after 0.0 s without an event"]
 
 
 def test_s81_an_error_is_reported_before_the_wait() -> None:
@@ -191,6 +194,27 @@ def test_s81_an_error_is_reported_before_the_wait() -> None:
     r.reflector._state._on_error = lambda error: order.append(r.reflector.last_error().error is error)  # type: ignore[union-attr]
     r.run()
     assert order == [True, "wait"]
+
+
+def test_s82_the_error_handler_is_set_before_the_start_and_the_last_one_wins(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """A watch error handler can be set until the informer starts, again and again, and the last one is called."""
+    informer = factory.core().v1().pods().informer()
+    first: list[Exception] = []
+    last: list[Exception] = []
+    informer.set_watch_error_handler(lambda _, error: first.append(error))
+    informer.set_watch_error_handler(lambda _, error: last.append(error))
+    server.faults.respond(503, times=1)
+    factory.start()
+    factory.wait_for_cache_sync(timeout=10)
+    with pytest.raises(Error, match="informer pods has already started"):
+        informer.set_watch_error_handler(lambda _, error: first.append(error))
+    factory.shutdown(10)
+    with pytest.raises(Error, match="informer pods has already started"):
+        informer.set_watch_error_handler(lambda _, error: first.append(error))
+    assert [error.code for error in last if isinstance(error, APIStatusError)] == [503]
+    assert first == []
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
