@@ -1056,11 +1056,13 @@ class Source:
     def begin_relist(self) -> Relist:
         """Begin a list; nothing of it is queued before its `commit`."""
 
-    def watch_reader(self, *, chunked: bool) -> WatchReader:
+    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
         """A reader for the body of a watch.
 
         Args:
             chunked: the bytes still have their chunked transfer coding.
+            any_version: the watch was asked from "" or "0", and so begins with additions in no order of versions: no
+                version is known before another event (§116).
         """
 
     def watch_list_reader(self, *, chunked: bool) -> WatchReader:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kubeinformer import KubeObject, ListOptions, Resource
-from kubeinformer.cache import ListWatch, new_shared_index_informer
+from kubeinformer.cache import ListWatch, Reflector, new_shared_index_informer
 from kubeinformer.cache.controller import ControllerOptions
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 
@@ -119,3 +119,78 @@ def running(list_watch: ListWatch, **options: Any) -> Iterator[tuple[SharedIndex
         yield informer, recorder
     finally:
         assert informer.shutdown(timeout=5) == []
+
+
+@contextmanager
+def reflecting(reflector: Reflector) -> Iterator[threading.Thread]:
+    stop = threading.Event()
+    thread = threading.Thread(target=reflector.run, args=(stop,), name="the reflector's own")
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+class Log:
+    """A store that keeps what it was told, and fails when it is told to.
+
+    Attributes:
+        fail: calls, as they are in `calls`, that raise.
+    """
+
+    def __init__(self, fail: set[tuple[str, str]] | None = None) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.threads: set[threading.Thread] = set()
+        self.fail = fail or set()
+
+    def _note(self, call: str, about: str) -> None:
+        self.calls.append((call, about))
+        self.threads.add(threading.current_thread())
+        if (call, about) in self.fail:
+            raise RuntimeError(f"{call} {about}")
+
+    def add(self, obj: KubeObject) -> None:
+        self._note("add", obj.name)
+
+    def update(self, obj: KubeObject) -> None:
+        self._note("update", obj.name)
+
+    def delete(self, obj: KubeObject) -> None:
+        self._note("delete", obj.name)
+
+    def replace(self, objects: list[KubeObject], resource_version: str) -> None:
+        self._note("replace", f"{','.join(obj.name for obj in objects)}@{resource_version}")
+
+    def resync(self) -> None:
+        self._note("resync", "")
+
+
+class FullLog(Log):
+    def bookmark(self, resource_version: str) -> None:
+        self._note("bookmark", resource_version)
+
+    def update_resource_version(self, resource_version: str) -> None:
+        self._note("version", resource_version)
+
+
+def bookmark(version: str) -> dict[str, Any]:
+    return event("BOOKMARK", {"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": version}})
+
+
+EVENTS = [
+    event("ADDED", pod("c", "2")),
+    event("MODIFIED", pod("a", "3")),
+    event("DELETED", pod("b", "4")),
+    event("MODIFIED", pod("unknown", "5")),
+    bookmark("9"),
+]
+
+
+def scripted(*events: Any, relists: int = 3) -> Script:
+    """A list of b and a, then the events, then silence."""
+    listed = pod_list("1", pod("b"), pod("a"))
+    script = Script([listed] * (relists + 1), [lambda: Quiet(script.over, *events)])
+    return script

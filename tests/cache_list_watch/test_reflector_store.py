@@ -3,99 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from list_watch_support import PODS, Quiet, Script, event, eventually, pod, pod_list
+from list_watch_support import (
+    EVENTS,
+    PODS,
+    Log,
+    Quiet,
+    Script,
+    bookmark,
+    event,
+    eventually,
+    pod,
+    pod_list,
+    reflecting,
+    scripted,
+)
 
 from kubeinformer import APIStatusError, KubeObject
 from kubeinformer.cache import (
     DeltaFIFO,
     Indexer,
     RealFIFO,
-    Reflector,
     new_namespace_keyed_indexer_and_reflector,
     new_reflector,
 )
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod as server_pod
-
-
-@contextmanager
-def reflecting(reflector: Reflector) -> Iterator[threading.Thread]:
-    stop = threading.Event()
-    thread = threading.Thread(target=reflector.run, args=(stop,), name="the reflector's own")
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(5)
-        assert not thread.is_alive()
-
-
-class Log:
-    """A store that keeps what it was told, and fails when it is told to.
-
-    Attributes:
-        fail: calls, as they are in `calls`, that raise.
-    """
-
-    def __init__(self, fail: set[tuple[str, str]] | None = None) -> None:
-        self.calls: list[tuple[str, str]] = []
-        self.threads: set[threading.Thread] = set()
-        self.fail = fail or set()
-
-    def _note(self, call: str, about: str) -> None:
-        self.calls.append((call, about))
-        self.threads.add(threading.current_thread())
-        if (call, about) in self.fail:
-            raise RuntimeError(f"{call} {about}")
-
-    def add(self, obj: KubeObject) -> None:
-        self._note("add", obj.name)
-
-    def update(self, obj: KubeObject) -> None:
-        self._note("update", obj.name)
-
-    def delete(self, obj: KubeObject) -> None:
-        self._note("delete", obj.name)
-
-    def replace(self, objects: list[KubeObject], resource_version: str) -> None:
-        self._note("replace", f"{','.join(obj.name for obj in objects)}@{resource_version}")
-
-    def resync(self) -> None:
-        self._note("resync", "")
-
-
-class FullLog(Log):
-    def bookmark(self, resource_version: str) -> None:
-        self._note("bookmark", resource_version)
-
-    def update_resource_version(self, resource_version: str) -> None:
-        self._note("version", resource_version)
-
-
-def bookmark(version: str) -> dict[str, Any]:
-    return event("BOOKMARK", {"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": version}})
-
-
-EVENTS = [
-    event("ADDED", pod("c", "2")),
-    event("MODIFIED", pod("a", "3")),
-    event("DELETED", pod("b", "4")),
-    event("MODIFIED", pod("unknown", "5")),
-    bookmark("9"),
-]
-
-
-def scripted(*events: Any, relists: int = 3) -> Script:
-    """A list of b and a, then the events, then silence."""
-    listed = pod_list("1", pod("b"), pod("a"))
-    script = Script([listed] * (relists + 1), [lambda: Quiet(script.over, *events)])
-    return script
 
 
 def test_a_store_is_told_what_the_server_says_in_its_order() -> None:
@@ -114,17 +50,6 @@ def test_a_store_is_told_what_the_server_says_in_its_order() -> None:
         assert reflector.name == "mine"
         assert reflector.is_live()
     assert reflector.phase() == "stopped"
-
-
-def test_s116_s117_a_store_is_told_of_bookmarks_and_versions_if_it_asks_for_them() -> None:
-    store = FullLog()
-    with reflecting(new_reflector(scripted(*EVENTS).list_watch(), PODS, store)):
-        eventually(lambda: ("version", "9") in store.calls, "the bookmark")
-        assert store.calls == [
-            ("replace", "b,a@1"),
-            *[("add", "c"), ("version", "2"), ("update", "a"), ("version", "3"), ("delete", "b"), ("version", "4")],
-            *[("update", "unknown"), ("version", "5"), ("bookmark", "9"), ("version", "9")],
-        ]
 
 
 def test_an_indexer_holds_what_the_server_holds() -> None:
@@ -201,16 +126,6 @@ def test_s101_a_streamed_list_is_one_replace() -> None:
         assert store.calls == [("replace", "b@6"), ("add", "c")]
 
 
-def test_s120_an_event_that_the_store_refuses_is_logged_and_passed(caplog: pytest.LogCaptureFixture) -> None:
-    store = Log(fail={("update", "a")})
-    reflector = new_reflector(scripted(*EVENTS).list_watch(), PODS, store)
-    with reflecting(reflector):
-        eventually(lambda: reflector.last_sync_resource_version() == "9", "the bookmark")
-        assert store.calls[-1] == ("update", "unknown")
-        assert reflector.counters().failures == 0
-    assert any("failed on default/a: RuntimeError('update a')" in message for message in caplog.messages)
-
-
 def test_s81_errors_of_a_list_are_given_to_the_error_handler() -> None:
     errors: list[Exception] = []
     script = Script([APIStatusError("no", code=403, reason="Forbidden"), pod_list("1", pod("a"))])
@@ -218,61 +133,6 @@ def test_s81_errors_of_a_list_are_given_to_the_error_handler() -> None:
     with reflecting(new_reflector(script.list_watch(), PODS, store, on_error=errors.append)):
         eventually(lambda: store.calls, "the list")
         assert [getattr(error, "code", None) for error in errors] == [403]
-
-
-def test_s126_resyncs_come_while_it_watches_and_not_while_it_lists() -> None:
-    listing, go_on = threading.Event(), threading.Event()
-
-    def slow_list() -> dict[str, Any]:
-        listing.set()
-        assert go_on.wait(10)
-        return pod_list("5", pod("a"))
-
-    expire = threading.Event()
-
-    def expired() -> Iterator[Any]:
-        yield event("ADDED", pod("c", "2"))
-        expire.wait()
-        yield event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
-
-    script = Script([pod_list("1", pod("a")), slow_list], [expired])
-    store = Log()
-    with reflecting(new_reflector(script.list_watch(), PODS, store, resync_period=0.01)) as thread:
-        eventually(lambda: store.calls.count(("resync", "")) >= 2, "resyncs")
-        expire.set()
-        try:
-            assert listing.wait(10)
-            eventually(lambda: not resync_threads(), "the timer is off")
-            before = len(store.calls)
-        finally:
-            go_on.set()
-        eventually(lambda: ("resync", "") in store.calls[before:], "it is on again")
-        assert store.calls[before] == ("replace", "a@5")
-    eventually(lambda: not resync_threads(), "the timer is off")
-    assert thread in store.threads
-
-
-def resync_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("kubeinformer-resync-")]
-
-
-def test_s133_a_resync_that_fails_leads_to_a_list() -> None:
-    failed = threading.Event()
-
-    class Failing(Log):
-        def resync(self) -> None:
-            if not failed.is_set():
-                failed.set()
-                raise RuntimeError("resync")
-
-    def events() -> Iterator[Any]:
-        failed.wait()
-        yield bookmark("3")
-
-    script = Script([pod_list("1"), pod_list("4", pod("a"))], [events, events])
-    store = Failing()
-    with reflecting(new_reflector(script.list_watch(), PODS, store, resync_period=0.01)):
-        eventually(lambda: ("replace", "a@4") in store.calls, "the relist")
 
 
 def test_a_namespace_keyed_indexer_and_its_reflector(server: APIServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from informer_support import Recorder, assert_equal_to_server, eventually
@@ -205,38 +204,6 @@ def test_backlog_of_a_slow_handler_is_coalesced_past_its_limit(
     assert len(recorder.calls) < 100
 
 
-def test_s128_s131_a_handler_resyncs_by_its_own_period_on_a_factory_without_one(
-    server: APIServer, factory: SharedInformerFactory
-) -> None:
-    server.create(pod("web-0"))
-    informer = factory.core().v1().pods().informer()
-    with_period, without = Recorder(), Recorder()
-    times: list[float] = []
-    with_period_update = with_period.on_update
-
-    def on_update(old: KubeObject, new: KubeObject) -> None:
-        assert old is new
-        times.append(time.monotonic())
-        with_period_update(old, new)
-
-    with_period.on_update = on_update  # type: ignore[method-assign]
-    informer.add_event_handler(with_period, resync_period=0.2)  # raised to 1 s, §129
-    informer.add_event_handler(without)
-    factory.start()
-    begin = time.monotonic()
-    eventually(lambda: len(times) == 2, "two resyncs")
-    assert times[0] - begin > 0.9
-    assert 0.9 < times[1] - times[0] < 1.5
-    assert without.names("update") == []
-    requests = len(server.requests)
-    late: list[str] = []
-    informer.add_event_handler_with_resync_period(
-        ResourceEventHandlerFuncs(update_func=lambda _old, new: late.append(new.name)), 1.0
-    )
-    eventually(lambda: late, "a late handler resyncs too, although the processor was asleep")
-    assert len(server.requests) == requests
-
-
 @pytest.mark.parametrize("period", [-1.0, float("nan")])
 def test_a_bad_resync_period_is_refused(factory: SharedInformerFactory, period: float) -> None:
     informer = factory.core().v1().pods().informer()
@@ -287,33 +254,3 @@ def test_typed_handlers_get_models_and_a_model_that_fails_does_not_stop_delivery
     assert registration.errors() == 1
     assert "default/broken-0" in caplog.text
     assert typed.lister().pods("default").get("web-0").metadata.name == "web-0"
-
-
-Make = Callable[..., SharedInformerFactory]
-
-
-def test_s75_a_new_uid_under_a_known_name_is_delete_and_add(server: APIServer, make_factory: Make) -> None:
-    def kinds(recorder: Recorder) -> list[str]:
-        return [kind for kind, _, _ in recorder.calls]
-
-    recorders = {}
-    for as_update in (False, True):
-        factory = make_factory(options={"recreate_as_update": as_update, "watch_timeout": 300.0})
-        informer = factory.core().v1().pods().informer()
-        recorders[as_update] = Recorder()
-        informer.add_event_handler(recorders[as_update])
-        factory.start()
-    server.create(pod("web-0"))
-    for recorder in recorders.values():
-        eventually(lambda recorder=recorder: kinds(recorder) == ["add"], "the first pod")
-    server.faults.refuse_connections()
-    server.faults.drop_connections()
-    server.delete("pods", "web-0")
-    again = pod("web-0")
-    again["metadata"]["uid"] = "another"
-    server.create(again)
-    server.compact()
-    server.faults.accept_connections()
-    eventually(lambda: kinds(recorders[False]) == ["add", "delete", "add"], "delete and add")
-    eventually(lambda: kinds(recorders[True]) == ["add", "update"], "one update")
-    assert recorders[False].tombstones == 1

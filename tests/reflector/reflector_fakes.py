@@ -160,8 +160,9 @@ class FakeRelist:
 class FakeWatchReader:
     """The contract of the core's reader over json.loads, for whole lines."""
 
-    def __init__(self, source: FakeSource, *, initial: bool) -> None:
+    def __init__(self, source: FakeSource, *, initial: bool, any_version: bool = False) -> None:
         self._source = source
+        self._any_version = any_version
         self._initial: list[str] | None = [] if initial else None
         self._rest = b""
         self.events = self.bookmarks = self.unknown_events = 0
@@ -186,6 +187,7 @@ class FakeWatchReader:
             self.error = json.dumps(obj).encode()
             return True
         version = obj["metadata"]["resourceVersion"]
+        self._any_version = self._any_version and kind == "ADDED"
         if kind == "BOOKMARK":
             self.events += 1
             self.bookmarks += 1
@@ -200,7 +202,8 @@ class FakeWatchReader:
             self._source.log.append((kind, version, obj["metadata"]["name"]))
         else:
             self.unknown_events += 1
-        self.resource_version = version
+        if not self._any_version:
+            self.resource_version = version
         return False
 
     def finish(self) -> None:
@@ -216,8 +219,8 @@ class FakeSource:
     def begin_relist(self) -> FakeRelist:
         return FakeRelist(self)
 
-    def watch_reader(self, *, chunked: bool) -> FakeWatchReader:
-        return FakeWatchReader(self, initial=False)
+    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> FakeWatchReader:
+        return FakeWatchReader(self, initial=False, any_version=any_version)
 
     def watch_list_reader(self, *, chunked: bool) -> FakeWatchReader:
         return FakeWatchReader(self, initial=True)

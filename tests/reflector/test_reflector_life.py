@@ -29,23 +29,10 @@ def warnings(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_s83_stop_before_run_asks_nothing():
-    r = Rig(pod_list("10"))
-    r.reflector.stop()
-    r.reflector.run()
-    assert r.requests == []
-    assert r.reflector.phase() is Phase.STOPPED
-
-
 def test_it_runs_once():
     r = Rig(FakeResponse(initial_end("10"), bookmark("11"))).run()
     with pytest.raises(RuntimeError, match="started before"):
         r.reflector.run()
-
-
-def test_s76_every_attempt_after_the_first_waits():
-    r = Rig(*[refusal(500) for _ in range(4)], use_watch_list=False).run()
-    assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2, 6.4])
 
 
 def test_stop_in_a_wait_ends_it():
@@ -220,16 +207,6 @@ def test_counters():
     assert (counters.watch_lists, counters.lists, counters.watches) == (1, 3, 3)
     assert counters.relists == {"expired": 1}
     assert counters.failures == 1
-
-
-def test_s81_in_what_order_an_error_is_reported():
-    r = Rig(refusal(500), pod_list("1"), FakeResponse(bookmark("2")), use_watch_list=False)
-    order = []
-    wait = r.clock.wait
-    r.clock.wait = lambda stop, seconds: (order.append("wait"), wait(stop, seconds))[1]
-    r.reflector._state._on_error = lambda error: order.append(r.reflector.last_error().error is error)
-    r.run()
-    assert order == [True, "wait"], "reported at once, and last_error knows it by then"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is read from a server's refusal, whatever form it has."""
+"""What is read from a server's refusal, whatever form it has; §88 is in conformance 2.G."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kubeinformer.cache.api_status import event_error, is_expired, is_too_large_resource_version, status_error
+from kubeinformer.cache.api_status import event_error, is_expired, status_error
 
 
 def status(**fields):
@@ -67,13 +67,3 @@ def test_f27_an_error_event_without_a_code(body):
 @pytest.mark.parametrize(("code", "reason"), [(410, "Expired"), (410, "Gone"), (410, ""), (0, "Expired"), (0, "Gone")])
 def test_410_in_every_form_is_expired(code, reason):
     assert is_expired(event_error("x", status(code=code, reason=reason)))
-
-
-def test_s88_too_large_by_cause_or_by_message():
-    cause = {"causes": [{"reason": "ResourceVersionTooLarge"}]}
-    message = "Timeout: Too large resource version: 9, current: 5"
-    assert is_too_large_resource_version(event_error("x", status(code=504, reason="Timeout", details=cause)))
-    assert is_too_large_resource_version(event_error("x", status(code=504, reason="Timeout", message=message)))
-    assert is_too_large_resource_version(event_error("x", status(reason="Timeout", message=message)))
-    assert not is_too_large_resource_version(event_error("x", status(code=504, reason="Timeout", message="allotted")))
-    assert not is_too_large_resource_version(event_error("x", status(code=400, reason="BadRequest", message=message)))

@@ -48,9 +48,13 @@ def is_expired(error: APIStatusError) -> bool:
 
 def is_too_large_resource_version(error: APIStatusError) -> bool:
     """Whether the server has not reached the resourceVersion yet; servers up to 1.18 tell by the message only (§88)."""
-    return b"ResourceVersionTooLarge" in error.body or (
-        (error.code == 504 or error.reason == "Timeout") and b"Too large resource version" in error.body
-    )
+    details = _parse(error.body).get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == "ResourceVersionTooLarge" for cause in causes
+    ):
+        return True
+    return (error.code == 504 or error.reason == "Timeout") and b"Too large resource version" in error.body
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -132,9 +132,12 @@ class Session:
             options.timeout_seconds = max(1, int(self.timing.min_watch_timeout * (1 + self._random())))
         timeout = options.timeout_seconds
         response = self._get(options, then)
-        make_reader = self.source.watch_list_reader if initial_events else self.source.watch_reader
         try:
-            reader = make_reader(chunked=response.chunked)
+            if initial_events:
+                reader = self.source.watch_list_reader(chunked=response.chunked)
+            else:
+                any_version = resource_version in ("", "0")
+                reader = self.source.watch_reader(chunked=response.chunked, any_version=any_version)
         except BaseException:
             response.close(complete=False)
             raise

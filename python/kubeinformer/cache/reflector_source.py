@@ -101,8 +101,8 @@ class Source(Protocol):
     def begin_relist(self) -> Relist:
         """Begin a Replace."""
 
-    def watch_reader(self, *, chunked: bool) -> WatchReader:
-        """A reader for an ordinary watch."""
+    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
+        """A reader for an ordinary watch; with `any_version`, one that was asked from "" or "0" (§116)."""
 
     def watch_list_reader(self, *, chunked: bool) -> WatchReader:
         """A reader for a stream with sendInitialEvents: collects until the end bookmark, then goes on as a watch."""

@@ -152,8 +152,8 @@ class _StoreSource:
     def begin_relist(self) -> Relist:
         return _StoreRelist(self, self._source.begin_relist())
 
-    def watch_reader(self, *, chunked: bool) -> WatchReader:
-        return _StoreWatchReader(self, self._source.watch_reader(chunked=chunked))
+    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
+        return _StoreWatchReader(self, self._source.watch_reader(chunked=chunked, any_version=any_version))
 
     def watch_list_reader(self, *, chunked: bool) -> WatchReader:
         return _StoreWatchReader(self, self._source.watch_list_reader(chunked=chunked))

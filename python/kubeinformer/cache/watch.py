@@ -147,8 +147,14 @@ def feed(session: Session, reader: WatchReader, data: bytes) -> bool:
             comes again on the next watch.
         DecodeError: bytes that are no event.
     """
-    if data:
-        return reader.feed(data)
+    unknown = reader.unknown_events
+    over = reader.feed(data) if data else _finish(session, reader)
+    if unknown == 0 and reader.unknown_events:
+        logger.warning("%s: the watch has events of a type that nobody knows; they are skipped", session.state.name)
+    return over
+
+
+def _finish(session: Session, reader: WatchReader) -> bool:
     session.check_stopped()
     try:
         reader.finish()

@@ -183,6 +183,28 @@ fn s99_s102_a_watch_list_is_one_list_at_its_end_bookmark() {
 }
 
 #[test]
+fn s116_a_watch_from_any_version_has_no_version_before_another_event_than_added() {
+    let informer = informer();
+    let source = informer.add_source();
+    for other in [
+        event("MODIFIED", "a", "8"),
+        event("DELETED", "a", "8"),
+        event("TELEPORTED", "a", "8"),
+        bookmark("8", "{}"),
+    ] {
+        let mut reader = WatchReader::new(&source, false, false).from_any_version();
+        let present = event("ADDED", "a", "9") + &event("ADDED", "b", "5");
+        assert_eq!(reader.feed(&source, present.as_bytes()), Ok(false));
+        assert_eq!(reader.progress().resource_version, "");
+        assert_eq!(reader.feed(&source, other.as_bytes()), Ok(false));
+        assert_eq!(reader.progress().resource_version, "8");
+        let later = event("ADDED", "c", "10");
+        assert_eq!(reader.feed(&source, later.as_bytes()), Ok(false));
+        assert_eq!(reader.progress().resource_version, "10");
+    }
+}
+
+#[test]
 fn pages_reach_the_queue_as_one_list_when_it_is_committed() {
     let informer = informer();
     let source = informer.add_source();

@@ -61,14 +61,18 @@ impl Source {
         })
     }
 
-    #[pyo3(signature = (*, chunked))]
-    fn watch_reader(&self, chunked: bool) -> PyResult<WatchReader> {
-        WatchReader::new(self, chunked, false)
+    #[pyo3(signature = (*, chunked, any_version=false))]
+    fn watch_reader(&self, chunked: bool, any_version: bool) -> PyResult<WatchReader> {
+        let reader = core::WatchReader::new(&self.core, chunked, false);
+        if any_version {
+            return WatchReader::new(self, reader.from_any_version());
+        }
+        WatchReader::new(self, reader)
     }
 
     #[pyo3(signature = (*, chunked))]
     fn watch_list_reader(&self, chunked: bool) -> PyResult<WatchReader> {
-        WatchReader::new(self, chunked, true)
+        WatchReader::new(self, core::WatchReader::new(&self.core, chunked, true))
     }
 
     fn has_synced(&self, py: Python<'_>) -> PyResult<bool> {
@@ -184,12 +188,11 @@ pub struct WatchReader {
 }
 
 impl WatchReader {
-    fn new(source: &Source, chunked: bool, initial: bool) -> PyResult<Self> {
+    fn new(source: &Source, reader: core::WatchReader) -> PyResult<Self> {
         source.birth.check()?;
-        let reader = Mutex::new(core::WatchReader::new(&source.core, chunked, initial));
         Ok(Self {
             source: Arc::clone(&source.core),
-            reader,
+            reader: Mutex::new(reader),
             birth: source.birth,
         })
     }

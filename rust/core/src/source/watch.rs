@@ -68,6 +68,8 @@ pub struct WatchReader {
 /// Everything but the framer, which lends its bytes while the state changes.
 struct State {
     initial: Option<Initial>,
+    /// What comes is still the present state, in no order of versions (client-go §116).
+    unordered: bool,
     /// Version of the events in `pending`, which become `progress.resource_version` with them.
     pending: Vec<Delta<Object>>,
     pending_version: Option<String>,
@@ -80,6 +82,7 @@ impl WatchReader {
     pub fn new(source: &Source, chunked: bool, initial: bool) -> Self {
         let state = State {
             initial: initial.then(Initial::default),
+            unordered: false,
             pending: Vec::new(),
             pending_version: None,
             progress: WatchProgress::default(),
@@ -90,6 +93,14 @@ impl WatchReader {
             framer: WatchFramer::new(source.options.max_object),
             state,
         }
+    }
+
+    /// For a watch that was asked from "" or "0": it begins with the present objects as ADDED, in the order of their keys, so
+    /// that no version is a place to go on from before another event came (client-go §116).
+    #[must_use]
+    pub fn from_any_version(mut self) -> Self {
+        self.state.unordered = true;
+        self
     }
 
     /// Reads on; the events read are in the queue when this returns, also before an error. True when the stream is over:
@@ -176,7 +187,10 @@ impl State {
             // Initial events are in key order, so no version of theirs is a place to go on from (§103).
             return Ok(());
         }
-        self.pending_version = Some(object.resource_version().to_owned());
+        self.unordered &= kind == EventType::Added;
+        if !self.unordered {
+            self.pending_version = Some(object.resource_version().to_owned());
+        }
         self.pending.push(match kind {
             EventType::Added => Delta::added(source.id, object),
             EventType::Modified => Delta::updated(source.id, object),
@@ -188,6 +202,7 @@ impl State {
     fn bookmark(&mut self, source: &Source, event: &WatchEvent<'_>) -> Result<(), ScanError> {
         let bookmark = scan_bookmark(event.object, event.offset)?;
         self.progress.bookmarks += 1;
+        self.unordered = false;
         match self.initial.take() {
             Some(initial) if bookmark.initial_events_end => {
                 source.replace(
@@ -212,6 +227,7 @@ impl State {
     }
 
     fn advance(&mut self, version: &str) {
+        self.unordered = false;
         if self.initial.is_none() && !version.is_empty() {
             self.pending_version = Some(version.to_owned());
         }
