@@ -1,8 +1,8 @@
 """client-go's util/workqueue: what a controller has to look at, each key once and by one worker at a time.
 
-An informer's handler adds keys, workers get them, reconcile, and say `done`. A key that is added again before a worker got
-it is there once; one that is added while it is processed comes again afterwards (client-go §184, §185). Items are any
-hashable objects; for keys, `str` is the quickest.
+An informer's handler adds keys, workers get them, reconcile, and say `done`. A key that is added again before a worker
+got it is there once; one that is added while it is processed comes again afterwards (client-go §184, §185). Items are
+any hashable objects; for keys, `str` is the quickest.
 
     queue = RateLimitingQueue[str](name="pods")
     informer.add_event_handler(enqueue_handler(queue))

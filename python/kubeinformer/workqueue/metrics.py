@@ -1,8 +1,8 @@
 """Metrics of queues: client-go's provider, and a snapshot to be asked for.
 
 A provider is told of a queue that has a name, and only if it was there when the queue was made (client-go §192). Its
-metrics are called on the thread that used the queue, with no lock held. What one raises is logged, and the queue goes on.
-No thread runs for metrics: the two gauges that change by themselves are given a function to be asked through.
+metrics are called on the thread that used the queue, with no lock held. What one raises is logged, and the queue goes
+on. No thread runs for metrics: the two gauges that change by themselves are given a function to be asked through.
 """
 
 from __future__ import annotations

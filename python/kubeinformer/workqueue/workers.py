@@ -1,6 +1,6 @@
 """`run_workers`: the loop around a controller's reconcile function.
 
-Every item that a worker got is done exactly once, whatever `reconcile` does, and one whose reconcile failed comes again.
+Every item that a worker got is done exactly once, whatever `reconcile` does; one whose reconcile failed comes again.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def run_workers(
     workers: int = 4,
     stop: threading.Event | None = None,
 ) -> None:
-    """Get items and call `reconcile(item)` for each, on `workers` threads, until the queue is shut down or `stop` is set.
+    """Call `reconcile(item)` for each item, on `workers` threads, until the queue is shut down or `stop` is set.
 
     What comes of a call:
 
@@ -86,13 +86,15 @@ def run_workers(
     - it returns a number of seconds: they are forgotten, and the item is added again after that time (0 or less: at
       once), as controller-runtime does for a RequeueAfter above 0;
     - it raises, or returns anything else: that is logged with the item, which is added again when the queue's rate
-      limiter says so. It keeps the priority that it had.
+      limiter says so.
 
-    Blocks the calling thread. It returns when the queue was shut down and the workers have processed what was left in it
-    (client-go §187), or when `stop` was set (noticed within 0.1 s) and each worker has finished the item that it had; the
-    queue is then shut down, and what is left in it stays there. Ctrl-C in the main thread does what `stop` does, and then
-    raises KeyboardInterrupt; a second one does not wait for the workers. To go on meanwhile, call it on a thread of your
-    own.
+    An item that is added again keeps the priority with which it was taken.
+
+    Blocks the calling thread. It returns when the queue was shut down and the workers have processed what was left in
+    it (client-go §187), or when `stop` was set (noticed within 0.1 s) and each worker has finished the item that it
+    had; the queue is then shut down, and what is left in it stays there. Ctrl-C in the main thread does what `stop`
+    does, and then raises KeyboardInterrupt; a second one does not wait for the workers. To go on meanwhile, call it on
+    a thread of your own.
 
     Args:
         queue: the items; its name is in the threads' names, `kubeinformer-worker-NAME-0` and so on.

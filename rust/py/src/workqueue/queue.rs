@@ -115,7 +115,10 @@ fn items(given: &Bound<'_, PyAny>) -> PyResult<Vec<PyItem>> {
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (*, name=String::new(), metrics=None, aging=Some(AGING), clock=None))]
+    #[pyo3(
+        signature = (*, name=String::new(), metrics=None, aging=Some(AGING), clock=None),
+        text_signature = "(*, name='', metrics=None, aging=10, clock=None)"
+    )]
     fn new(
         py: Python<'_>,
         name: String,
@@ -236,7 +239,10 @@ pub struct DelayingQueue;
 #[pymethods]
 impl DelayingQueue {
     #[new]
-    #[pyo3(signature = (*, name=String::new(), metrics=None, aging=Some(AGING), clock=None))]
+    #[pyo3(
+        signature = (*, name=String::new(), metrics=None, aging=Some(AGING), clock=None),
+        text_signature = "(*, name='', metrics=None, aging=10, clock=None)"
+    )]
     fn new(
         py: Python<'_>,
         name: String,
@@ -279,7 +285,10 @@ impl RateLimitingQueue {
 #[pymethods]
 impl RateLimitingQueue {
     #[new]
-    #[pyo3(signature = (rate_limiter=None, *, name=String::new(), metrics=None, aging=Some(AGING), clock=None))]
+    #[pyo3(
+        signature = (rate_limiter=None, *, name=String::new(), metrics=None, aging=Some(AGING), clock=None),
+        text_signature = "(rate_limiter=None, *, name='', metrics=None, aging=10, clock=None)"
+    )]
     fn new(
         py: Python<'_>,
         rate_limiter: Option<Bound<'_, PyAny>>,
