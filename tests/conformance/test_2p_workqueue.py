@@ -62,8 +62,8 @@ def test_s184_an_item_added_while_it_is_processed_comes_again_once() -> None:
     queue.add("a")
     queue.add("b")
     assert len(queue) == 1
+    queue.done(queue.get(timeout=0))
     with pytest.raises(TimeoutError):
-        queue.done(queue.get(timeout=0))
         queue.get(timeout=0)
     queue.done("a")
     assert taken(queue) == ["a"]
@@ -150,7 +150,7 @@ def test_s187_shutdown_ends_the_workers_that_wait() -> None:
 
 
 def test_s188_a_drain_waits_for_what_is_processed() -> None:
-    """A shutdown with drain returns when each item that a worker had taken is done, with those added again meanwhile."""
+    """A shutdown with drain returns when each item that a worker had taken is done."""
     queue: Queue[str] = Queue()
     queue.add("a")
     queue.add("b")
@@ -230,7 +230,7 @@ def test_s189_what_waits_at_shutdown_is_dropped() -> None:
 
 
 def test_s190_the_delay_of_an_item_doubles_up_to_its_cap() -> None:
-    """The exponential limiter waits base · 2ⁿ after n failures of an item, counted for each on its own, up to the cap."""
+    """The exponential limiter waits base · 2ⁿ after n failures of an item, each counted on its own, up to the cap."""
     limiter = ItemExponentialFailureRateLimiter(0.001, 0.05)
     assert [limiter.when("a") for _ in range(8)] == [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05]
     assert [limiter.when("b") for _ in range(2)] == [0.001, 0.002]
@@ -273,7 +273,7 @@ def test_s191_the_slowest_limiter_decides_and_all_are_advanced() -> None:
 
 
 def test_s190_s191_the_defaults_are_the_slower_of_item_and_bucket() -> None:
-    """By default an item waits 5 ms · 2ⁿ up to 1000 s, and from the hundredth retry on there are 10 a second over all."""
+    """By default an item waits 5 ms · 2ⁿ up to 1000 s; past a hundred retries there are 10 a second over all."""
     limiter = default_controller_rate_limiter(clock=FakeClock())
     assert [limiter.when("a") for _ in range(4)] == [0.005, 0.01, 0.02, 0.04]
     for number in range(96):
@@ -328,7 +328,7 @@ class Provider:
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     provider = Provider()
-    set_provider(provider)  # type: ignore[arg-type]
+    set_provider(provider)
     yield provider
     set_provider(None)
 
@@ -385,7 +385,7 @@ def test_s192_a_provider_that_comes_later_is_not_told() -> None:
     """A provider that is set after a queue was made hears nothing of it."""
     queue: Queue[str] = Queue(name="test")
     provider = Provider()
-    set_provider(provider)  # type: ignore[arg-type]
+    set_provider(provider)
     try:
         queue.add("a")
         assert provider.metrics == {}

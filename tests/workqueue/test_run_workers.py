@@ -220,4 +220,4 @@ def test_bad_arguments_are_named(queue: RateLimitingQueue[str]) -> None:
     with pytest.raises(ValueError, match="workers"):
         run_workers(queue, print, workers=0)
     with pytest.raises(TypeError, match="reconcile"):
-        run_workers(queue, None)  # type: ignore[arg-type]
+        run_workers(queue, None)

@@ -92,11 +92,16 @@ def test_item_is_done_whatever_happens() -> None:
     queue: Queue[str] = Queue()
     queue.add("a")
     context = queue.item()
-    with pytest.raises(ZeroDivisionError), context as item:
-        assert item == "a"
-        assert queue.stats().processing == 1
-        queue.add("a")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with context as item:
+            assert item == "a"
+            assert queue.stats().processing == 1
+            queue.add("a")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert queue.stats().processing == 0
     assert taken(queue) == ["a"]
     with pytest.raises(RuntimeError, match="entered before"):
@@ -223,7 +228,7 @@ def test_metrics_that_raise_are_logged_and_cost_no_item(caplog: pytest.LogCaptur
         def set_function(self, _: object) -> None:
             pass
 
-    queue: RateLimitingQueue[str] = RateLimitingQueue(name="pods", metrics=Broken())  # type: ignore[arg-type]
+    queue: RateLimitingQueue[str] = RateLimitingQueue(name="pods", metrics=Broken())
     queue.add("a")
     queue.add_rate_limited("a")
     assert taken(queue)[:1] == ["a"]
@@ -240,7 +245,7 @@ def test_metrics_of_a_queue_that_is_gone_say_nothing_runs() -> None:
         def set_function(self, function: Callable[[], float]) -> None:
             read.append(function)
 
-    queue: Queue[str] = Queue(name="pods", metrics=Provider())  # type: ignore[arg-type]
+    queue: Queue[str] = Queue(name="pods", metrics=Provider())
     queue.add("a")
     queue.get()
     assert all(function() > 0 for function in read)
@@ -251,8 +256,8 @@ def test_metrics_of_a_queue_that_is_gone_say_nothing_runs() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: RateLimitingQueue(object()), TypeError, "when"),  # type: ignore[arg-type]
-        (lambda: MaxOfRateLimiter(BucketRateLimiter(), 3), TypeError, "when"),  # type: ignore[arg-type]
+        (lambda: RateLimitingQueue(object()), TypeError, "when"),
+        (lambda: MaxOfRateLimiter(BucketRateLimiter(), 3), TypeError, "when"),
         (lambda: WithMaxWaitRateLimiter(BucketRateLimiter(), float("inf")), ValueError, "max_delay"),
         (lambda: BucketRateLimiter(0), ValueError, "qps"),
         (lambda: BucketRateLimiter(float("nan")), ValueError, "qps"),
@@ -262,8 +267,8 @@ def test_metrics_of_a_queue_that_is_gone_say_nothing_runs() -> None:
         (lambda: DelayingQueue().add_after("a", float("nan")), ValueError, "delay"),
         (lambda: DelayingQueue().add_after("a", float("inf")), ValueError, "delay"),
         (lambda: Queue().add("a", 2**31), OverflowError, "out of range|negative|too large"),
-        (lambda: Queue().add([]), TypeError, "unhashable"),  # type: ignore[type-var]
-        (lambda: Queue().add_all(["a", []]), TypeError, "unhashable"),  # type: ignore[list-item]
+        (lambda: Queue().add([]), TypeError, "unhashable"),
+        (lambda: Queue().add_all(["a", []]), TypeError, "unhashable"),
         (lambda: Queue(aging=-1), OverflowError, "out of range|negative|too large"),
         (lambda: FakeClock().step(float("nan")), ValueError, "seconds"),
     ],
