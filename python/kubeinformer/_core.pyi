@@ -6,8 +6,8 @@ package itself.
 
 What holds for everything here:
 
-- Every method may be called from any thread. The core calls no Python but index, key and process functions, on the
-  thread that called it and with no lock held.
+- Every method may be called from any thread. The core calls no Python but index, key and process functions, and for
+  workqueues `__eq__`, `__hash__`, limiters and metrics, on the thread that called it and with no lock held.
 - A method that says that it blocks lets other threads run meanwhile. Its `timeout` is in seconds: None = for ever, 0 or
   less = not at all. In the main thread Ctrl-C ends the wait within 0.1 s. Everything else returns at once, or after the
   write of one batch that is under way: a few milliseconds.

@@ -444,6 +444,13 @@ impl<T: Item> Queue<T> {
         std::mem::take(&mut self.lock().unreported)
     }
 
+    /// Waits that were begun, and whether one of them watches a deadline; all that have not ended sleep.
+    #[cfg(test)]
+    pub(super) fn waits(&self) -> (u64, bool) {
+        let state = self.lock();
+        (state.waits, state.watcher != 0)
+    }
+
     /// Items with a slot, and entries of line and heap.
     #[cfg(test)]
     pub(super) fn kept(&self) -> (usize, usize, usize) {

@@ -1,6 +1,6 @@
 //! client-go's statements on the queue (`sNN_…` tests §NN), and what is our own: priorities, foreign items, waiting.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{mpsc, Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -366,36 +366,42 @@ fn waiters_wake_for_an_add_a_deadline_and_shutdown() {
     });
 }
 
+/// Waits until so many waits were begun and one of them watches a deadline, or none does.
+fn until(queue: &Queue<&'static str>, waits: u64, watched: bool) {
+    while queue.waits() != (waits, watched) {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn an_earlier_deadline_wakes_who_waits_for_a_later_one() {
     let queue = queue();
-    add_after(&queue, "later", Duration::from_secs(3600));
+    let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&queue))).collect();
-        add_after(&queue, "soon", ms(30));
-        add_after(&queue, "sooner", ms(20));
-        add_after(&queue, "now", ms(1));
-        let got: Vec<_> = workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap())
-            .collect();
-        assert!(
-            ["soon", "sooner", "now"]
-                .iter()
-                .all(|item| got.contains(&Some(item))),
-            "{got:?}"
-        );
+        for sender in [sender.clone(), sender] {
+            let queue = &queue;
+            scope.spawn(move || sender.send(get(queue)));
+        }
+        until(&queue, 2, false);
+        add_after(&queue, "later", Duration::from_secs(3600));
+        until(&queue, 2, true);
+        // Wakes the other one, which must watch in place of the first.
+        add_after(&queue, "soon", ms(20));
+        assert_eq!(receiver.recv(), Ok(Some("soon")));
+        queue.shut_down();
+        assert_eq!(receiver.recv(), Ok(None));
     });
 }
 
 #[test]
-fn a_wait_ends_at_its_own_deadline_and_another_watches_on() {
+fn who_gives_up_waiting_hands_over_the_deadline_that_it_watched() {
     let queue = queue();
+    add_after(&queue, "a", ms(80));
     thread::scope(|scope| {
+        let gives_up = scope.spawn(|| queue.wait(Some(ms(40))));
+        until(&queue, 1, true);
         let worker = scope.spawn(|| get(&queue));
-        add_after(&queue, "a", ms(60));
-        // One of the two watches the deadline of a; here it gives that up.
-        assert_eq!(queue.wait(Some(ms(5))), Waited::TimedOut);
+        assert_eq!(gives_up.join().unwrap(), Waited::TimedOut);
         assert_eq!(worker.join().unwrap(), Some("a"));
     });
     assert_eq!(queue.wait(Some(Duration::ZERO)), Waited::TimedOut);
