@@ -2,7 +2,7 @@
 
 use std::sync::{mpsc, Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::testing::{drain, get, ms, queue, take, with_clock, Foreign, LONG};
 use super::{Options, Queue, Stats, Take, Waited, LOW_PRIORITY};
@@ -368,7 +368,9 @@ fn waiters_wake_for_an_add_a_deadline_and_shutdown() {
 
 /// Waits until so many waits were begun and one of them watches a deadline, or none does.
 fn until(queue: &Queue<&'static str>, waits: u64, watched: bool) {
+    let begin = Instant::now();
     while queue.waits() != (waits, watched) {
+        assert!(begin.elapsed() < ms(20_000), "{:?}", queue.waits());
         thread::yield_now();
     }
 }
@@ -396,15 +398,17 @@ fn an_earlier_deadline_wakes_who_waits_for_a_later_one() {
 #[test]
 fn who_gives_up_waiting_hands_over_the_deadline_that_it_watched() {
     let queue = queue();
-    add_after(&queue, "a", ms(80));
+    add_after(&queue, "a", Duration::from_secs(3600));
     thread::scope(|scope| {
-        let gives_up = scope.spawn(|| queue.wait(Some(ms(40))));
+        let gives_up = scope.spawn(|| queue.wait(Some(ms(300))));
         until(&queue, 1, true);
         let worker = scope.spawn(|| get(&queue));
         assert_eq!(gives_up.join().unwrap(), Waited::TimedOut);
-        assert_eq!(worker.join().unwrap(), Some("a"));
+        until(&queue, 2, true);
+        queue.shut_down();
+        assert_eq!(worker.join().unwrap(), None);
     });
-    assert_eq!(queue.wait(Some(Duration::ZERO)), Waited::TimedOut);
+    assert_eq!(queue.wait(Some(Duration::ZERO)), Waited::ShutDown);
 }
 
 #[test]
