@@ -1,12 +1,13 @@
 """The Rust core: objects, selectors, indices, stores, and the inside of an informer.
 
 `KubeObject`, `JSONMapping`, `JSONSequence`, `Selector` and `Index` are public as `kubeinformer.…`, `Indexer` and
-`ThreadSafeStore` as `kubeinformer.cache.…`; the rest is for the package itself.
+`ThreadSafeStore` as `kubeinformer.cache.…`, queues and rate limiters as `kubeinformer.workqueue.…`; the rest is for the
+package itself.
 
 What holds for everything here:
 
-- Every method may be called from any thread. The core calls no Python but index, key and process functions, on the
-  thread that called it and with no lock held.
+- Every method may be called from any thread. The core calls no Python but index, key and process functions, and for
+  workqueues `__eq__`, `__hash__`, limiters and metrics, on the thread that called it and with no lock held.
 - A method that says that it blocks lets other threads run meanwhile. Its `timeout` is in seconds: None = for ever, 0 or
   less = not at all. In the main thread Ctrl-C ends the wait within 0.1 s. Everything else returns at once, or after the
   write of one batch that is under way: a few milliseconds.
@@ -16,30 +17,47 @@ What holds for everything here:
 """
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
 from typing import Any, ClassVar, Generic, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
+from typing_extensions import disjoint_base
+
+from kubeinformer.workqueue.metrics import MetricsProvider, QueueStats
+from kubeinformer.workqueue.rate_limiter import RateLimiter
+
 __all__ = [
+    "BucketRateLimiter",
     "Change",
+    "CoreRateLimiter",
+    "DelayingQueue",
     "DeltaFIFO",
+    "FakeClock",
     "Index",
     "Indexer",
     "InformerCore",
+    "ItemContext",
+    "ItemExponentialFailureRateLimiter",
+    "ItemFastSlowRateLimiter",
     "JSONMapping",
     "JSONSequence",
     "KubeObject",
     "ListMeta",
     "ListReader",
     "Listener",
+    "MaxOfRateLimiter",
     "NewIndexers",
+    "Queue",
+    "RateLimitingQueue",
     "RealFIFO",
     "Relist",
     "Selector",
     "Snapshot",
     "Source",
+    "StatsReader",
     "ThreadSafeStore",
     "WatchReader",
+    "WithMaxWaitRateLimiter",
     "after_fork_in_child",
     "fork_count",
     "json_view",
@@ -47,6 +65,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_ItemT = TypeVar("_ItemT", bound=Hashable)
 _IndexFunc: TypeAlias = Callable[[_T], Iterable[str] | None]
 
 class _KeyListerGetter(Protocol):
@@ -1191,6 +1210,242 @@ class WatchReader:
     @property
     def error(self) -> bytes | None:
         """The JSON of the object of the ERROR event that ended the stream, mostly a Status."""
+
+@disjoint_base
+class Queue(Generic[_ItemT]):
+    """client-go's workqueue: items to be worked on, each once and by one worker at a time (§184-§188).
+
+    An item is any hashable object; two that are equal are the same item, and the queue gives back the one that it got
+    first. `str`, `bytes` and `int` are the quickest; for others `__hash__` and, where hashes meet, `__eq__` are called,
+    on the calling thread and with no lock held; what they raise comes out of the method, which then has done nothing.
+
+    Higher priorities come first, in order of arrival within one. So that low ones are not starved, the item that has
+    waited longest comes next, whatever its priority, each time after `aging` items got ahead of lower ones: it takes at
+    most one of aging + 1 items, so it delays the others little. `aging=None`: a higher priority always comes first.
+
+    A queue is not searched by the cyclic garbage collector: one that is reachable from its own items, limiter or
+    metrics is never freed.
+    """
+
+    def __new__(
+        cls,
+        *,
+        name: str = "",
+        metrics: MetricsProvider | None = None,
+        aging: int | None = 10,
+        clock: FakeClock | None = None,
+    ) -> Self:
+        """Make an empty queue.
+
+        Args:
+            name: for metrics and threads; a queue with a name keeps the times of `stats`.
+            metrics: told of everything, if there is a name (§192); None = the one of `set_provider`.
+            aging: see the class.
+            clock: of a test; None = the system's. The timeouts of `get` go by the system's always.
+        """
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    @property
+    def name(self) -> str:
+        """As it was given."""
+
+    def add(self, item: _ItemT, priority: int = 0) -> None:
+        """Have an item worked on (§184).
+
+        No effect on one that is in the queue, but that a higher priority raises it, to the end of that priority. One
+        that is processed comes again after `done`. Ignored when shutting down (§187).
+
+        Raises:
+            TypeError: it is not hashable.
+            OverflowError: the priority does not fit into 32 bits.
+        """
+
+    def add_all(self, items: Iterable[_ItemT], priority: int = 0) -> None:
+        """`add` each, in order, faster. If one raises, those before it are added, unless `items` or a hash raised."""
+
+    def get(self, timeout: float | None = None) -> _ItemT:
+        """Take the next item; nobody else gets it before `done` (§185). Blocks until there is one.
+
+        Raises:
+            TimeoutError: there was none in time.
+            ShutDown: the queue is shut down, and empty (§187).
+        """
+
+    def get_batch(self, max_items: int, timeout: float | None = None) -> list[_ItemT]:
+        """The same for up to `max_items` items; blocks until there is one.
+
+        Raises:
+            ValueError: `max_items` is below 1.
+        """
+
+    def done(self, item: _ItemT) -> None:
+        """Say that a taken item is processed, whether that failed or not. No effect on one that is not processed."""
+
+    def done_all(self, items: Iterable[_ItemT]) -> None:
+        """`done` for each, faster. If one raises, those before it are done, unless `items` or a hash raised."""
+
+    def item(self, timeout: float | None = None) -> ItemContext[_ItemT]:
+        """`get` at the beginning of a `with` block, `done` at its end. `get` may raise, and blocks, on entry."""
+
+    def __len__(self) -> int:
+        """How many items can be taken: neither those that are processed nor those that wait for a deadline (§186)."""
+
+    def shut_down(self) -> None:
+        """Ignore adds from now on, drop what waits for a deadline (§189), hand out the rest, then end every `get`."""
+
+    def shut_down_with_drain(self, timeout: float | None = None) -> bool:
+        """The same, and block until nothing is processed; what was not taken yet is not waited for (§188).
+
+        A worker that calls it waits for its own item, until its timeout.
+
+        Returns:
+            False if the time was over, or if `shut_down` ended the wait.
+        """
+
+    def shutting_down(self) -> bool:
+        """Whether `shut_down` or `shut_down_with_drain` was called."""
+
+    def stats(self) -> QueueStats:
+        """Counters at this moment, for a status page or metrics that ask."""
+
+class DelayingQueue(Queue[_ItemT]):
+    """A queue to which items can be added later (§189)."""
+
+    def __new__(
+        cls,
+        *,
+        name: str = "",
+        metrics: MetricsProvider | None = None,
+        aging: int | None = 10,
+        clock: FakeClock | None = None,
+    ) -> Self:
+        """See `Queue`."""
+
+    def add_after(self, item: _ItemT, delay: float, priority: int | None = None) -> None:
+        """Add an item after `delay` seconds; 0 or less = now.
+
+        Of several for one item the earliest counts, with the highest priority. An `add` meanwhile is one of its own.
+        What waits when the queue shuts down is dropped.
+
+        Args:
+            item: what to add.
+            delay: up to 1e9; more is 1e9.
+            priority: None = the one with which the item was taken, if it is processed, else 0.
+
+        Raises:
+            ValueError: the delay is NaN or infinite.
+        """
+
+@disjoint_base
+class RateLimitingQueue(DelayingQueue[_ItemT]):
+    """A queue that knows how long an item must wait that failed."""
+
+    def __new__(
+        cls,
+        rate_limiter: RateLimiter[_ItemT] | None = None,
+        *,
+        name: str = "",
+        metrics: MetricsProvider | None = None,
+        aging: int | None = 10,
+        clock: FakeClock | None = None,
+    ) -> Self:
+        """See `Queue`.
+
+        Args:
+            rate_limiter: one of this package's, or any object with its methods; None = a new
+                `default_controller_rate_limiter`.
+            name: see `Queue`.
+            metrics: see `Queue`.
+            aging: see `Queue`.
+            clock: see `Queue`; also that of the default limiter.
+
+        Raises:
+            TypeError: `rate_limiter` lacks a method.
+        """
+
+    def add_rate_limited(self, item: _ItemT, priority: int | None = None) -> float:
+        """Ask the limiter `when` the item may be added again, and `add_after` that time. Returns the delay."""
+
+    def forget(self, item: _ItemT) -> None:
+        """Let the limiter forget the item's failures. It stays in the queue, and `done` is still needed."""
+
+    def num_requeues(self, item: _ItemT) -> int:
+        """Failures of the item that the limiter has counted."""
+
+@final
+class ItemContext(Generic[_ItemT]):
+    """What `Queue.item` returns; for one `with` block."""
+
+    def __enter__(self) -> _ItemT:
+        """Get. Raises RuntimeError the second time."""
+
+    def __exit__(self, *_exception: object) -> None:
+        """Done."""
+
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class FakeClock:
+    """A clock for tests, which stands still until `step`: deadlines of queues and buckets go by it."""
+
+    def __new__(cls) -> Self: ...
+    def step(self, seconds: float) -> None:
+        """Move it on; whoever waits for a deadline that is now past goes on."""
+
+@final
+class StatsReader:
+    """Reads the counters of a queue that it does not keep alive."""
+
+    def read(self) -> QueueStats | None:
+        """None when the queue is gone."""
+
+@disjoint_base
+class CoreRateLimiter:
+    """What the limiters below have in common. They may be shared between queues, and used without one."""
+
+    def when(self, item: Hashable) -> float:
+        """Count an attempt at the item; seconds to wait before the next."""
+
+    def forget(self, item: Hashable) -> None:
+        """The item has succeeded, or is given up for good."""
+
+    def num_requeues(self, item: Hashable) -> int:
+        """Attempts that are counted for the item, from the first on until it is forgotten (§190)."""
+
+@final
+class ItemExponentialFailureRateLimiter(CoreRateLimiter):
+    """base_delay · 2ⁿ seconds after n failures, at most max_delay (§190)."""
+
+    def __new__(cls, base_delay: float, max_delay: float) -> Self:
+        """Raises ValueError for a delay that is NaN or infinite."""
+
+@final
+class ItemFastSlowRateLimiter(CoreRateLimiter):
+    """fast_delay seconds for the first attempts, slow_delay after them."""
+
+    def __new__(cls, fast_delay: float, slow_delay: float, max_fast_attempts: int) -> Self:
+        """Raises ValueError for a delay that is NaN or infinite."""
+
+@final
+class BucketRateLimiter(CoreRateLimiter):
+    """So many a second over all items, after a first `burst` of them; it counts nothing of an item."""
+
+    def __new__(cls, qps: float = 10.0, burst: int = 100, *, clock: FakeClock | None = None) -> Self:
+        """Raises ValueError if `qps` is no positive number or `burst` is 0."""
+
+@final
+class MaxOfRateLimiter(CoreRateLimiter):
+    """Asks every limiter, each of which counts the attempt, and waits for the slowest (§191)."""
+
+    def __new__(cls, *limiters: RateLimiter[Any]) -> Self:
+        """Raises TypeError for one that lacks a method."""
+
+@final
+class WithMaxWaitRateLimiter(CoreRateLimiter):
+    """Another limiter, whose delays are cut to `max_delay` seconds."""
+
+    def __new__(cls, limiter: RateLimiter[Any], max_delay: float) -> Self:
+        """Raises TypeError or ValueError, as the others do."""
 
 def take_deltas(core: InformerCore) -> list[tuple[str, Any]]:
     """Take everything that is queued, in order, instead of `process`: the store stays empty.

@@ -98,6 +98,10 @@ class ClosedError(Error):
     """A queue or listener is closed and, for a queue, empty (client-go's ErrFIFOClosed, §45)."""
 
 
+class ShutDown(Error):
+    """A workqueue is shut down and empty: its worker has nothing more to do (client-go §187)."""
+
+
 class ForkedError(Error, RuntimeError):
     """An object of the parent process was used in a forked child, where its threads do not run.
 

@@ -22,6 +22,7 @@ pub mod source;
 pub mod store;
 pub mod sync;
 pub mod versioned;
+pub mod workqueue;
 pub mod write_batch;
 
 #[cfg(test)]

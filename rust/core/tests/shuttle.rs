@@ -1,7 +1,10 @@
-//! The locks of queue, store, informer and listener under many schedules: at each lock, condition variable and atomic
-//! the crate `shuttle` decides which thread goes on. It also says so when all threads wait.
+//! The locks of queue, store, informer, listener and workqueue under many schedules: at each lock, condition variable and
+//! atomic the crate `shuttle` decides which thread goes on. It also says so when all threads wait.
 //!
 //! Its condition variables never time out, so a call with a timeout that nobody wakes is such a deadlock too.
+
+#[path = "shuttle/workqueue.rs"]
+mod workqueue;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

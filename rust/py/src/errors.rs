@@ -31,6 +31,7 @@ error_class!(closed_error, "ClosedError");
 error_class!(forked_error, "ForkedError");
 error_class!(index_not_found_error, "IndexNotFoundError");
 error_class!(object_key_error, "ObjectKeyError");
+error_class!(shut_down_error, "ShutDown");
 error_class!(transaction_error, "TransactionError");
 
 fn raise(make: impl FnOnce(Python<'_>) -> PyResult<PyErr>) -> PyErr {
@@ -51,6 +52,15 @@ pub fn closed(what: &'static str) -> PyErr {
         Ok(PyErr::from_type(
             closed_error(py)?,
             format!("{what} is closed"),
+        ))
+    })
+}
+
+pub fn shut_down() -> PyErr {
+    raise(|py| {
+        Ok(PyErr::from_type(
+            shut_down_error(py)?,
+            "the queue is shut down",
         ))
     })
 }

@@ -29,6 +29,7 @@ mod source;
 mod store;
 mod views;
 mod wait;
+mod workqueue;
 
 use pyo3::prelude::*;
 
@@ -62,4 +63,10 @@ mod _core {
     use crate::store::{Indexer, ThreadSafeStore};
     #[pymodule_export]
     use crate::views::{json_view, JSONMapping, JSONSequence};
+    #[pymodule_export]
+    use crate::workqueue::{
+        BucketRateLimiter, CoreRateLimiter, DelayingQueue, FakeClock, ItemContext,
+        ItemExponentialFailureRateLimiter, ItemFastSlowRateLimiter, MaxOfRateLimiter, Queue,
+        RateLimitingQueue, StatsReader, WithMaxWaitRateLimiter,
+    };
 }
