@@ -1,0 +1,330 @@
+"""Transforms that fail: nothing is lost, nothing untransformed gets in, and it mends itself (unlike §120)."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from typing import Any
+
+import orjson
+import pytest
+from informer_support import Recorder, cached, eventually
+from transform_support import Make, Pods, Slim, relist, slim, start
+
+from kubeinformer import DeletedFinalStateUnknown, SharedInformerFactory
+from kubeinformer.testing import APIServer
+from kubeinformer.testing.objects import pod
+
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+
+KEY = "default/web-1"
+
+
+class Broken(Slim):
+    """Fails on web-1 in the phase Failed, as long as `broken` is true."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda obj: self.broken and obj["status"]["phase"] == "Failed")
+        self.broken = True
+
+
+def follow(factory: SharedInformerFactory) -> tuple[Pods, Recorder]:
+    informer = factory.core().v1().pods().informer()
+    recorder = Recorder()
+    informer.add_event_handler(recorder)
+    start(factory)
+    return informer, recorder
+
+
+def asked(server: APIServer) -> list[str]:
+    return [request.path for request in server.requests if request.verb == "get"]
+
+
+def test_s120_a_failed_update_keeps_the_previous_version_until_a_get_mends_it(
+    server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        server.create(pod(f"web-{number}"))
+    function = Broken()
+    informer, recorder = follow(make_factory(transform=function))
+    before = cached(informer)[KEY]
+    failed = server.update(pod("web-1", phase="Failed", node="node-2"))
+    server.update(pod("web-2", node="node-2"))
+    eventually(lambda: cached(informer)["default/web-2"]["spec"]["nodeName"] == "node-2", "the watch goes on")
+    assert cached(informer)[KEY] == before
+    errors = informer.transform_errors()
+    assert list(errors) == [KEY]
+    assert isinstance(errors[KEY], LookupError)
+    eventually(lambda: len(asked(server)) >= 3, "it is asked for again and again")
+    assert cached(informer)[KEY] == before
+    assert informer._core.resource_version() == server.resource_version
+    messages = [record for record in caplog.records if "transform failed" in record.getMessage()]
+    assert [(message.levelno, KEY in message.getMessage()) for message in messages] == [(logging.ERROR, True)]
+    assert set(asked(server)) == {"/api/v1/namespaces/default/pods/web-1"}
+
+    function.broken = False
+    eventually(lambda: cached(informer)[KEY] == slim(failed), "the version that failed")
+    assert informer.transform_errors() == {}
+    assert informer._core.resource_version() == server.resource_version, "the store's version does not go back"
+    eventually(lambda: recorder.names("update") == ["default/web-2", KEY], "one update each")
+    requests = len(asked(server))
+    time.sleep(0.3)
+    assert len(asked(server)) == requests, "what is mended is not asked for"
+    assert recorder.faults == []
+
+
+def test_objects_of_the_first_list_that_fail_are_not_there_and_has_synced_turns_true(
+    server: APIServer, make_factory: Make
+) -> None:
+    for number in range(600):
+        server.create(pod(f"web-{number}", phase="Failed" if number % 200 == 1 else "Running"))
+    function = Broken()
+    informer, recorder = follow(make_factory(transform=function))
+    assert informer.has_synced()
+    assert len(informer.indexer()) == 597
+    failed = {"default/web-1", "default/web-201", "default/web-401"}
+    assert set(informer.transform_errors()) == failed
+    eventually(lambda: len(set(asked(server))) == 3, "each is asked for")
+    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("kubeinformer-retry-")]
+    assert threads == ["kubeinformer-retry-pods"], "one thread for all"
+    function.broken = False
+    eventually(lambda: len(informer.indexer()) == 600, "all are there")
+    assert informer.transform_errors() == {}
+    eventually(lambda: len(recorder.state) == 600, "the handler has them")
+    assert {key for call, key, initial in recorder.calls if not initial} == failed
+    assert recorder.faults == []
+
+
+def test_a_later_version_mends_without_a_get(server: APIServer, make_factory: Make) -> None:
+    server.create(pod("web-1", phase="Failed"))
+    server.faults.forbidden(verb="get")
+    informer, recorder = follow(make_factory(transform=Broken()))
+    assert cached(informer) == {}
+    eventually(lambda: len(asked(server)) >= 2, "it is asked for, although that is forbidden")
+    now = server.update(pod("web-1"))
+    eventually(lambda: cached(informer) == {KEY: slim(now)}, "the next version")
+    assert informer.transform_errors() == {}
+    eventually(lambda: recorder.names("add") == [KEY], "an addition")
+
+
+def test_a_deletion_whose_final_state_fails_is_told_with_the_last_state_that_is_known(
+    server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.create(pod("web-1", node="node-7"))
+    function = Slim()
+    informer, recorder = follow(make_factory(transform=function))
+    deleted: list[Any] = []
+    on_delete = recorder.on_delete
+    recorder.on_delete = lambda obj: (deleted.append(obj), on_delete(obj))  # type: ignore[method-assign,assignment,func-returns-value]
+    eventually(lambda: recorder.state, "the addition")
+    known = recorder.state[KEY]
+    function.fails = lambda obj: True
+    server.delete("pods", "web-1")
+    eventually(lambda: not recorder.state, "the deletion")
+    assert cached(informer) == {}
+    assert isinstance(deleted[0], DeletedFinalStateUnknown)
+    assert deleted[0].obj is not None
+    assert deleted[0].obj.raw == known
+    assert len(function.calls) == 2, "it has seen the final state"
+    assert informer.transform_errors() == {}, "there is nothing to mend"
+    assert sum(KEY in record.getMessage() for record in caplog.records) == 1
+    assert informer._core.resource_version() == server.resource_version
+    assert asked(server) == []
+
+
+def test_the_deletion_of_an_object_that_always_failed_ends_its_error(server: APIServer, make_factory: Make) -> None:
+    server.create(pod("web-1", phase="Failed"))
+    informer, recorder = follow(make_factory(transform=Broken()))
+    assert list(informer.transform_errors()) == [KEY]
+    server.wait_for_watches(1)
+    server.delete("pods", "web-1")
+    server.create(pod("web-2"))
+    eventually(lambda: recorder.names("add") == ["default/web-2"], "what comes after it")
+    assert informer.transform_errors() == {}
+    assert recorder.names("delete") == [], "nobody had heard of it"
+
+
+def test_a_list_without_a_failed_object_ends_its_error_and_deletes_what_was_known(
+    server: APIServer, make_factory: Make
+) -> None:
+    server.create(pod("web-0"))
+    server.create(pod("web-1"))
+    informer, recorder = follow(make_factory(transform=Broken()))
+    server.create(pod("web-2", phase="Failed"))
+    server.update(pod("web-1", phase="Failed"))
+    eventually(lambda: sorted(informer.transform_errors()) == [KEY, "default/web-2"], "both fail")
+    relist(server, informer)
+    assert sorted(informer.transform_errors()) == [KEY, "default/web-2"]
+    assert recorder.names("delete") == [], "an object that fails in a list is there"
+    server.faults.refuse_connections()
+    server.faults.drop_connections()
+    server.delete("pods", "web-1")
+    server.delete("pods", "web-2")
+    server.compact()
+    server.faults.accept_connections()
+    eventually(lambda: recorder.names("delete") == [KEY], "the deletion")
+    assert informer.transform_errors() == {}
+    assert recorder.tombstones == 1
+
+
+def test_a_failed_list_of_one_namespace_leaves_the_errors_of_another(server: APIServer, make_factory: Make) -> None:
+    for namespace in ("a", "b"):
+        server.create(pod("web-1", namespace, phase="Failed"))
+    informer, _ = follow(make_factory(transform=Broken(), namespaces=["a", "b"]))
+    assert sorted(informer.transform_errors()) == ["a/web-1", "b/web-1"]
+    reflector = informer.controller.reflectors["b"]
+    eventually(informer.is_live, "live")
+    server.faults.refuse_connections()
+    server.faults.drop_connections()
+    server.delete("pods", "web-1", "b")
+    server.compact()
+    server.faults.accept_connections()
+    eventually(lambda: sum(reflector.counters().relists.values()) > 0, "the relist")
+    eventually(lambda: sorted(informer.transform_errors()) == ["a/web-1"], "the other error stays")
+
+
+def test_another_object_of_the_name_that_fails_is_the_end_of_the_one_before(
+    server: APIServer, make_factory: Make
+) -> None:
+    server.create(pod("web-1"))
+    function = Broken()
+    informer, recorder = follow(make_factory(transform=function))
+    server.faults.refuse_connections()
+    server.faults.drop_connections()
+    server.delete("pods", "web-1")
+    again = pod("web-1", phase="Failed")
+    again["metadata"]["uid"] = "another"
+    again = server.create(again)
+    server.compact()
+    server.faults.accept_connections()
+    eventually(lambda: recorder.names("delete") == [KEY], "the deletion")
+    assert cached(informer) == {}
+    function.broken = False
+    eventually(lambda: cached(informer) == {KEY: slim(again)}, "the new object")
+    assert recorder.tombstones == 1
+
+
+def test_a_get_that_comes_back_with_another_version_changes_nothing(server: APIServer, make_factory: Make) -> None:
+    """Never back to an older version, and forward by the watch alone, in order and in scope."""
+    older = server.create(pod("web-1", phase="Failed", node="node-1"))
+    function = Broken()
+    informer, recorder = follow(make_factory(transform=function))
+    failed = server.update(pod("web-1", phase="Failed", node="node-2"))
+    newer = orjson.loads(orjson.dumps(failed))
+    newer["metadata"]["resourceVersion"] = "1000000"
+    eventually(lambda: ("web-1", failed["metadata"]["resourceVersion"]) in function.calls, "the update fails")
+    server.faults.respond(200, body=older, verb="get", times=2)
+    server.faults.respond(200, body=newer, verb="get", times=2)
+    server.faults.respond(200, body="{", verb="get")
+    server.faults.respond(404, verb="get")
+    del function.calls[:]
+    server.clear_requests()
+    function.broken = False
+    eventually(lambda: cached(informer) == {KEY: slim(failed)}, "the version that failed")
+    assert set(function.calls) == {("web-1", failed["metadata"]["resourceVersion"])}
+    eventually(lambda: recorder.names("add") == [KEY], "one addition")
+
+    # What was asked for before the newest version came in is no news either.
+    informer._core.refetched(orjson.dumps(failed))
+    informer._core.refetched(orjson.dumps(older))
+    last = server.update(pod("web-1", node="node-3"))
+    informer._core.refetched(orjson.dumps(failed))
+    eventually(lambda: cached(informer) == {KEY: slim(last)}, "the newest version")
+    informer._core.refetched(orjson.dumps(failed))
+    server.create(pod("web-2"))
+    eventually(lambda: "default/web-2" in cached(informer), "what comes after it")
+    assert cached(informer)[KEY] == slim(last)
+    assert recorder.names("update") == [KEY]
+
+
+def change(field: str, value: Any) -> Any:
+    def function(obj: dict[str, Any]) -> dict[str, Any]:
+        obj["metadata"][field] = value
+        return obj
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (change("name", "other"), r'default/web-1: .*metadata\.name .*"web-1" to "other"'),
+        (change("namespace", "kube-system"), r"default/web-1: .*metadata\.namespace "),
+        (change("uid", None), r"default/web-1: .*metadata\.uid "),
+        (change("resourceVersion", "7"), r"default/web-1: .*metadata\.resourceVersion "),
+        (change("name", 5), "default/web-1: a transform must return an object: metadata.name is not a string"),
+        (lambda obj: {"kind": "Pod"}, "default/web-1: a transform must return an object: .*metadata"),
+        (lambda obj: None, "must return a dict, not NoneType"),
+        (lambda obj: [obj], "must return a dict, not list"),
+        (change("labels", {1, 2}), "not JSON serializable"),
+    ],
+    ids=["name", "namespace", "uid", "version", "type", "no metadata", "None", "list", "set"],
+)
+def test_what_is_no_version_of_the_object_is_an_error(
+    server: APIServer, make_factory: Make, function: Any, message: str
+) -> None:
+    server.create(pod("web-1"))
+    informer, _ = follow(make_factory(transform=function))
+    assert cached(informer) == {}
+    (error,) = informer.transform_errors().values()
+    with pytest.raises((ValueError, TypeError), match=message):
+        raise error
+
+
+def test_no_error_keeps_the_untransformed_object_alive(server: APIServer, make_factory: Make) -> None:
+    class Secret(dict[str, Any]):
+        pass
+
+    def function(obj: dict[str, Any]) -> dict[str, Any]:
+        secret = Secret(obj)
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise LookupError("outer") if secret else error
+
+    server.create(pod("web-1"))
+    informer, _ = follow(make_factory(transform=function))
+    error = informer.transform_errors()[KEY]
+    assert error.__traceback__ is not None
+    gc.collect()
+    assert not [obj for obj in gc.get_objects() if isinstance(obj, Secret)]
+
+
+def test_an_exception_that_is_no_exception_ends_nothing(server: APIServer, make_factory: Make) -> None:
+    def function(obj: dict[str, Any]) -> dict[str, Any]:
+        if obj["metadata"]["name"] == "web-1":
+            raise SystemExit(3)
+        return obj
+
+    server.create(pod("web-1"))
+    informer, _ = follow(make_factory(transform=function))
+    server.create(pod("web-2"))
+    eventually(lambda: "default/web-2" in cached(informer), "it goes on")
+    assert isinstance(informer.transform_errors()[KEY], SystemExit)
+
+
+def test_index_functions_see_what_is_mended(server: APIServer, make_factory: Make) -> None:
+    """The batch of a retry waits for index values as any other."""
+    server.create(pod("web-1", phase="Failed", node="node-4"))
+    function = Broken()
+    factory = make_factory(transform=function)
+    informer = factory.core().v1().pods().informer()
+    informer.add_indexers({"python": lambda obj: [obj["spec"]["nodeName"]]})
+    start(factory)
+    indexer = informer.indexer()
+    assert indexer.list_index_func_values("python") == []
+    function.broken = False
+    eventually(lambda: indexer.index_keys("python", "node-4") == [KEY], "the index has it")
+
+
+def test_a_get_under_way_ends_with_the_informer(server: APIServer, make_factory: Make) -> None:
+    server.create(pod("web-1", phase="Failed"))
+    server.faults.stall(verb="get", times=None)
+    factory = make_factory(transform=Broken())
+    follow(factory)
+    eventually(lambda: asked(server), "the GET")
+    begin = time.monotonic()
+    assert factory.shutdown(timeout=10) == []
+    assert time.monotonic() - begin < 2
