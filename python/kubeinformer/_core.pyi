@@ -39,6 +39,8 @@ __all__ = [
     "Snapshot",
     "Source",
     "ThreadSafeStore",
+    "Transform",
+    "Untransformed",
     "WatchReader",
     "after_fork_in_child",
     "fork_count",

@@ -1,4 +1,4 @@
-"""Transforms that are Python functions: what they see, when they are called, and what comes of it (§46, §82, §104, §162)."""
+"""Transforms that are Python functions: what they see, when they run, what comes of it (§46, §82, §104, §162)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def expected(server: APIServer) -> dict[str, Any]:
 
 
 def test_s162_cache_old_new_and_deleted_are_transformed(server: APIServer, make_factory: Make) -> None:
+    """The cache, both objects of an update and the final state of a deleted object are what the transform returned."""
     server.create(pod("web-0"))
     factory = make_factory(transform=Slim())
     informer = factory.core().v1().pods().informer()
@@ -55,6 +56,7 @@ def test_s162_cache_old_new_and_deleted_are_transformed(server: APIServer, make_
 
 
 def test_s162_index_functions_selectors_and_paths_see_the_result(server: APIServer, make_factory: Make) -> None:
+    """Indices and label selectors work on what the transform returned."""
     server.create(pod("web-0", node=None))
     server.create(pod("web-1", node="node-1"))
     factory = make_factory(transform=Slim())
@@ -82,7 +84,7 @@ def test_s162_index_functions_selectors_and_paths_see_the_result(server: APIServ
 def test_s104_a_first_list_is_transformed_once_an_object(
     server: APIServer, make_factory: Make, use_watch_list: bool
 ) -> None:
-    """client-go transforms twice what a watch-list brings."""
+    """A transform is called once for each object of the first list, also when that is streamed."""
     for number in range(7):
         server.create(pod(f"web-{number}"))
     function = Slim()
@@ -95,6 +97,7 @@ def test_s104_a_first_list_is_transformed_once_an_object(
 
 
 def test_s046_once_for_each_version_and_not_for_tombstones_and_resyncs(server: APIServer, make_factory: Make) -> None:
+    """A transform is called once for each version, a deleted object's final state included, not for anything else."""
     for name in ("web-0", "web-1"):
         server.create(pod(name))
     function = Slim()
@@ -208,6 +211,7 @@ def test_namespaces_are_transformed_alike(server: APIServer, make_factory: Make)
 
 
 def test_s82_a_transform_is_set_before_the_start_and_the_last_one_counts(server: APIServer, make_factory: Make) -> None:
+    """A transform can be set until the start, after which that is an error; the last one set counts."""
     server.create(pod("web-0"))
     unused = Slim()
     factory = make_factory(transform=unused)

@@ -35,6 +35,7 @@ DROP = transform.drop(
 
 @BOTH
 def test_s162_what_is_dropped_comes_by_no_way(server: APIServer, make_factory: Make, use_watch_list: bool) -> None:
+    """A declared transform has changed every object, also a deleted one's final state, before anything sees it."""
     server.create(large_pod("web-0"))
     factory = make_factory(transform=DROP, options={"use_watch_list": use_watch_list})
     informer = factory.core().v1().pods().informer()
@@ -62,6 +63,7 @@ def test_s162_what_is_dropped_comes_by_no_way(server: APIServer, make_factory: M
 
 
 def test_s162_keep_leaves_the_identity_and_what_is_named(server: APIServer, make_factory: Make) -> None:
+    """A transform that keeps some fields keeps the object's identity too, and indices and selectors see only those."""
     server.create(large_pod("web-0", labels={"app": "web", "tier": "front"}))
     factory = make_factory(transform=transform.keep("metadata.labels.app", "spec.nodeName", "spec.containers[*].image"))
     pods = factory.core().v1().pods()

@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,12 +15,19 @@ from informer_support import Recorder, cached, eventually
 from transform_support import Make, Pods, Slim, relist, slim, start
 
 from kubeinformer import DeletedFinalStateUnknown, SharedInformerFactory
+from kubeinformer.cache.backoff import Backoff
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 
 KEY = "default/web-1"
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between GETs of 10 to 100 ms (see `quick_backoff`), but for the spacing."""
+    monkeypatch.setattr("kubeinformer.cache.transform_retries.Backoff", partial(Backoff, initial=0.01, cap=0.05))
 
 
 class Broken(Slim):
@@ -45,6 +53,7 @@ def asked(server: APIServer) -> list[str]:
 def test_s120_a_failed_update_keeps_the_previous_version_until_a_get_mends_it(
     server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A transform that fails on a watch event leaves the previous version in place, and the event is not lost."""
     for number in range(3):
         server.create(pod(f"web-{number}"))
     function = Broken()
@@ -75,9 +84,10 @@ def test_s120_a_failed_update_keeps_the_previous_version_until_a_get_mends_it(
     assert recorder.faults == []
 
 
-def test_objects_of_the_first_list_that_fail_are_not_there_and_has_synced_turns_true(
+def test_s57_s94_objects_of_the_first_list_that_fail_are_not_there_and_has_synced_turns_true(
     server: APIServer, make_factory: Make
 ) -> None:
+    """A transform that fails on some objects of a list keeps out those alone, and the list counts."""
     for number in range(600):
         server.create(pod(f"web-{number}", phase="Failed" if number % 200 == 1 else "Running"))
     function = Broken()
@@ -262,9 +272,10 @@ def change(field: str, value: Any) -> Any:
     ],
     ids=["name", "namespace", "uid", "version", "type", "no metadata", "None", "list", "set"],
 )
-def test_what_is_no_version_of_the_object_is_an_error(
+def test_s163_what_is_no_version_of_the_object_is_an_error(
     server: APIServer, make_factory: Make, function: Any, message: str
 ) -> None:
+    """A transform must return an object with the metadata that names it and its version."""
     server.create(pod("web-1"))
     informer, _ = follow(make_factory(transform=function))
     assert cached(informer) == {}
@@ -282,7 +293,7 @@ def test_no_error_keeps_the_untransformed_object_alive(server: APIServer, make_f
         try:
             raise KeyError("inner")
         except KeyError as error:
-            raise LookupError("outer") if secret else error
+            raise LookupError(f"outer of {len(secret)}") from error
 
     server.create(pod("web-1"))
     informer, _ = follow(make_factory(transform=function))

@@ -128,7 +128,6 @@ class Controller:
             transport,
             resource,
             name=name,
-            is_failed=lambda key: self.transforms.is_failed(key),
             max_object_bytes=options.max_object_bytes or 64 << 20,
             connect_timeout=options.connect_timeout,
             read_timeout=options.first_byte_timeout,

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -43,7 +43,6 @@ class TransformRetries:
         transport: sends it.
         resource: of the informer.
         name: of the informer, for the thread's name.
-        is_failed: whether a key's failure still stands.
         max_object_bytes: a larger object is given up.
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for an answer.
@@ -56,7 +55,6 @@ class TransformRetries:
         resource: Resource,
         *,
         name: str,
-        is_failed: Callable[[str], bool],
         max_object_bytes: int,
         connect_timeout: float,
         read_timeout: float,
@@ -65,29 +63,34 @@ class TransformRetries:
         self._transport = transport
         self._resource = resource
         self._name = name
-        self._is_failed = is_failed
         self._max_object_bytes = max_object_bytes
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._stop = StopSignal()
         self._changed = threading.Condition()
         self._due: list[tuple[float, int, _Retry]] = []
-        self._keys: set[str] = set()
+        self._retries: dict[str, _Retry] = {}
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
 
     def schedule(self, key: str, namespace: str, name: str) -> None:
-        """Ask for this object later, unless that is planned already."""
+        """Ask for this object later, again and again until `forget`; nothing if that is planned already."""
         with self._changed:
-            if self._stop.is_set() or key in self._keys:
+            if self._stop.is_set() or key in self._retries:
                 return
-            self._keys.add(key)
             path = f"{self._resource.path(namespace or None)}/{quote(name, safe='')}"
-            self._plan(_Retry(key, path, Backoff()))
+            self._retries[key] = retry = _Retry(key, path, Backoff())
+            self._plan(retry)
             if self._thread is None:
                 thread_name = f"kubeinformer-retry-{self._name}"
                 self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
                 self._thread.start()
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Ask for these no more."""
+        with self._changed:
+            for key in keys:
+                self._retries.pop(key, None)
 
     def stop(self) -> None:
         """End the thread, and a GET that is under way; does not wait."""
@@ -128,9 +131,8 @@ class TransformRetries:
                     self._changed.wait(left)
                     continue
                 retry = heapq.heappop(self._due)[2]
-                if self._is_failed(retry.key):
+                if self._retries.get(retry.key) is retry:
                     return retry
-                self._keys.discard(retry.key)
         return None
 
     def _ask(self, path: str) -> None:

@@ -65,15 +65,16 @@ class Transforms:
         while objects := batch.next(BATCH):
             made = [self._transformed(obj) for obj, _ in objects]
             refused = batch.give([None if isinstance(json, BaseException) else json for json in made])
-            for (obj, deleted), json, error in zip(objects, made, refused, strict=True):
-                if isinstance(json, BaseException):
-                    error = json
+            for (obj, deleted), json, refusal in zip(objects, made, refused, strict=True):
+                error = json if isinstance(json, BaseException) else refusal
                 if error is not None:
                     self._failed(obj, error, deleted)
         mended = self._core.settle(batch)
-        with self._lock:
-            for key in mended:
-                self._errors.pop(key, None)
+        if mended:
+            with self._lock:
+                for key in mended:
+                    self._errors.pop(key, None)
+            self._retries.forget(mended)
         return self._core.transformed(batch)
 
     def _transformed(self, obj: KubeObject) -> bytes | BaseException:
@@ -98,11 +99,6 @@ class Transforms:
         _forget_locals(error)
         if not deleted:
             self._retries.schedule(obj.key, obj.namespace, obj.name)
-
-    def is_failed(self, key: str) -> bool:
-        """Whether nothing has mended the failure of this key yet."""
-        with self._lock:
-            return key in self._errors
 
     def errors(self) -> dict[str, BaseException]:
         """Key -> what the transform raised."""

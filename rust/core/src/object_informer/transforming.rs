@@ -71,7 +71,7 @@ impl PendingTransform {
     /// What the transform made of the first of those objects, as JSON; None where it failed. What is given back says
     /// where that is no version of the object, which counts as failed then.
     pub fn give(&mut self, made: &[Option<&[u8]>]) -> Vec<Option<NotSameError>> {
-        let give = |json: &Option<&[u8]>| {
+        let give = |json: Option<&[u8]>| {
             let place = *self.wanted.get(self.given)?;
             self.given += 1;
             let object = self.object(place);
@@ -90,7 +90,7 @@ impl PendingTransform {
                 }
             }
         };
-        made.iter().map(give).collect()
+        made.iter().copied().map(give).collect()
     }
 }
 

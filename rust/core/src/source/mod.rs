@@ -134,6 +134,7 @@ impl Source {
     }
 
     /// The same, with a transformer that others can set.
+    #[must_use]
     pub fn with_transformer(self, transformer: SharedTransformer) -> Self {
         Self {
             transformer,
