@@ -89,8 +89,8 @@ impl Transform {
             cuts.extend(view.cuts.iter().filter(|cut| cut.managed).copied());
         }
         cuts.sort_unstable_by_key(|cut| cut.start);
-        let mut end = 0;
-        // What lies in a part that goes as a whole was found first.
+        // Parts of what goes as a whole were found first.
+        let mut end = body;
         cuts.retain(|cut| {
             let alone = cut.start >= end;
             end = end.max(cut.end);
@@ -177,7 +177,7 @@ impl<'s> Walk<'s, '_> {
     /// Consumes a value as it is.
     fn skip(&mut self) -> Result<(), Fault> {
         let fields = &self.view.fields;
-        for known in [fields.spec, fields.status] {
+        for known in [fields.metadata, fields.spec, fields.status] {
             if known.start as usize == self.cursor.pos {
                 self.cursor.pos = known.end as usize;
                 return Ok(());

@@ -102,8 +102,9 @@ fn the_last_of_duplicates_counts() {
         (r#""spec":{"a":1},"spec":{"b":2}"#, r#","spec":{}}"#),
         (r#""spec":{"a":1},"spec":5"#, "}"),
         (r#""spec":5,"spec":{"a":1,"b":2}"#, r#","spec":{"a":1}}"#),
+        (r#""spec":{"b":1},"spec":5"#, "}"),
     ] {
-        let json = format!(r#"{{"metadata":{{"name":"x"}},{spec}}}"#);
+        let json = format!(r#"{{{spec},"metadata":{{"name":"x"}}}}"#);
         let found: serde_json::Value = serde_json::from_str(&kept(&["spec.a"], &json)).unwrap();
         let expected = format!(r#"{HEAD}"metadata":{{"name":"x"}}{expected}"#);
         let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::informer::InformerOptions;
-use crate::listener::{Backlog, Popped};
+use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
 use crate::object_informer::Processed;
 use crate::source::{ListReader, ReadOptions, Relist, Source};
@@ -197,4 +197,116 @@ fn a_batch_that_nobody_gave_anything_for_has_failed() {
     informer.transformed(pending);
     assert!(informer.informer().has_synced());
     assert!(informer.informer().store().read().is_empty());
+}
+
+fn parsed(name: &str, version: &str, phase: &str) -> Arc<Object> {
+    let json = object(name, version, phase);
+    Arc::new(Object::parse(json.as_bytes(), &TypeMeta::new("v1", "Pod"), false).unwrap())
+}
+
+/// Key, version and whether it is a tombstone, of each notification.
+fn told(listener: &Listener<Object>) -> Vec<String> {
+    let mut told = Vec::new();
+    while let Popped::Notifications(batch) = listener.pop_batch(10, NOW) {
+        told.extend(batch.iter().map(|notification| match notification {
+            Notification::Add { object, .. } => format!("add {object:?}"),
+            Notification::Update { new, .. } => format!("update {new:?}"),
+            Notification::Delete { object } => format!("delete {object:?}"),
+            Notification::Tombstone { object, .. } => {
+                format!("gone {:?}", object.as_ref().unwrap())
+            }
+        }));
+    }
+    told
+}
+
+#[test]
+fn an_event_that_fails_leaves_what_the_store_has() {
+    let (informer, source) = informer();
+    list(
+        &source,
+        "10",
+        &[object("a", "1", "x"), object("b", "1", "x")],
+    );
+    process(&informer);
+    let listener = informer
+        .informer()
+        .add_listener(Backlog::GROW, None)
+        .unwrap();
+    told(&listener);
+    let a = stored(&informer, "a");
+    let queue = informer.informer().queue();
+    queue.update(SourceId::FIRST, parsed("a", "11", "bad"));
+    queue.update(SourceId::FIRST, parsed("b", "12", "x"));
+    queue.add(SourceId::FIRST, parsed("c", "13", "bad"));
+    assert_eq!(process(&informer), ["a", "b", "c"]);
+    assert!(Arc::ptr_eq(&a, &stored(&informer, "a")));
+    assert_eq!(told(&listener), ["update Object(Pod b @12)"]);
+    assert_eq!(informer.informer().store().read().resource_version(), "13");
+}
+
+#[test]
+fn a_deletion_that_fails_is_told_with_what_the_store_has() {
+    let (informer, source) = informer();
+    list(
+        &source,
+        "10",
+        &[object("a", "1", "x"), object("b", "1", "bad")],
+    );
+    process(&informer);
+    let listener = informer
+        .informer()
+        .add_listener(Backlog::GROW, None)
+        .unwrap();
+    told(&listener);
+    let queue = informer.informer().queue();
+    queue.delete(SourceId::FIRST, parsed("a", "11", "bad"));
+    queue.delete(SourceId::FIRST, parsed("b", "12", "bad"));
+    process(&informer);
+    assert_eq!(told(&listener), ["gone Object(Pod a @1)"]);
+    assert!(informer.informer().store().read().is_empty());
+    assert_eq!(informer.informer().store().read().resource_version(), "12");
+    assert!(informer.failures.by_key.lock().is_empty());
+}
+
+#[test]
+fn only_the_version_that_failed_is_tried_again() {
+    let (informer, source) = informer();
+    list(&source, "10", &[object("a", "7", "bad")]);
+    process(&informer);
+    let queue = informer.informer().queue();
+    queue.update(SourceId::FIRST, parsed("a", "12", "bad"));
+    process(&informer);
+    let refetch = |version: &str, uid: &str| {
+        let json = parsed("a", version, "x").json().replace("u-a", uid);
+        informer.refetched(json.as_bytes()).unwrap();
+        process(&informer).len()
+    };
+    assert_eq!(
+        (
+            refetch("7", "u-a"),
+            refetch("13", "u-a"),
+            refetch("12", "other")
+        ),
+        (0, 0, 0)
+    );
+    queue.add(SourceId::FIRST, parsed("b", "20", "x"));
+    process(&informer);
+    assert_eq!(refetch("12", "u-a"), 1);
+    assert_eq!(stored(&informer, "a").resource_version(), "12");
+    assert_eq!(informer.informer().store().read().resource_version(), "20");
+    assert_eq!(refetch("12", "u-a"), 0, "it is mended");
+}
+
+#[test]
+fn what_fails_is_forgotten_with_its_own_list_only() {
+    let (informer, source) = informer();
+    let other = informer.add_source();
+    list(&source, "10", &[object("a", "1", "bad")]);
+    list(&other, "11", &[object("b", "1", "bad")]);
+    process(&informer);
+    list(&source, "12", &[]);
+    process(&informer);
+    let failed: Vec<String> = informer.failures.by_key.lock().keys().cloned().collect();
+    assert_eq!(failed, ["b"]);
 }
