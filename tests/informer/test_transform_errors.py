@@ -330,6 +330,15 @@ def test_index_functions_see_what_is_mended(server: APIServer, make_factory: Mak
     eventually(lambda: indexer.index_keys("python", "node-4") == [KEY], "the index has it")
 
 
+def test_the_whole_body_of_a_get_is_read(server: APIServer, make_factory: Make) -> None:
+    created = server.create(pod("web-1", phase="Failed", size=300_000))
+    function = Broken()
+    informer, _ = follow(make_factory(transform=function))
+    function.broken = False
+    created["metadata"].pop("managedFields")
+    eventually(lambda: cached(informer) == {KEY: slim(created)}, "the object of the GET")
+
+
 def test_a_get_under_way_ends_with_the_informer(server: APIServer, make_factory: Make) -> None:
     server.create(pod("web-1", phase="Failed"))
     server.faults.stall(verb="get", times=None)
