@@ -7,93 +7,15 @@ from typing import Any
 
 import pytest
 from informer_support import Recorder, cached, eventually
-from transform_support import Make, Slim, relist, slim, start
+from transform_support import Make, Slim, expected, relist, start
 
-from kubeinformer import DeletedFinalStateUnknown, Error, KubeObject, ResourceEventHandlerFuncs, transform
+from kubeinformer import Error, transform
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import config_map, pod
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 
 BOTH = pytest.mark.parametrize("use_watch_list", [True, False], ids=["watch-list", "list"])
-
-
-def expected(server: APIServer) -> dict[str, Any]:
-    """A fresh LIST, transformed."""
-    return {f"{obj['metadata']['namespace']}/{obj['metadata']['name']}": slim(obj) for obj in server.list("pods")}
-
-
-def test_s162_cache_old_new_and_deleted_are_transformed(server: APIServer, make_factory: Make) -> None:
-    """The cache, both objects of an update and the final state of a deleted object are what the transform returned."""
-    server.create(pod("web-0"))
-    factory = make_factory(transform=Slim())
-    informer = factory.core().v1().pods().informer()
-    seen: list[tuple[KubeObject | DeletedFinalStateUnknown, ...]] = []
-    informer.add_event_handler(
-        ResourceEventHandlerFuncs(
-            add_func=lambda obj: seen.append((obj,)),
-            update_func=lambda old, new: seen.append((old, new)),
-            delete_func=lambda obj: seen.append((obj,)),
-        )
-    )
-    start(factory)
-    server.wait_for_watches(1, resource="pods")
-    server.update(pod("web-0", node="node-2"))
-    server.create(pod("web-1", phase="Pending"))
-    eventually(lambda: cached(informer) == expected(server), "the cache is the list, transformed")
-    assert informer.last_sync_resource_version() == informer._core.resource_version() == server.resource_version
-    server.delete("pods", "web-0")
-    eventually(lambda: len(seen) == 4, "add, update, add, delete")
-    for objects in seen:
-        for obj in objects:
-            assert isinstance(obj, KubeObject)
-            assert obj.labels["slim"] == "yes"
-            assert set(obj) == {"apiVersion", "kind", "metadata", "spec"}
-            assert obj.raw.startswith(b'{"apiVersion":"v1","kind":"Pod","metadata":')
-    old, new = seen[1]
-    assert (old["spec"]["nodeName"], new["spec"]["nodeName"]) == ("node-1", "node-2")  # type: ignore[index]
-    assert seen[3][0]["spec"]["nodeName"] == "node-2"  # type: ignore[index]
-
-
-def test_s162_index_functions_selectors_and_paths_see_the_result(server: APIServer, make_factory: Make) -> None:
-    """Indices and label selectors work on what the transform returned."""
-    server.create(pod("web-0", node=None))
-    server.create(pod("web-1", node="node-1"))
-    factory = make_factory(transform=Slim())
-    pods = factory.core().v1().pods()
-    pods.informer().add_indexers(
-        {
-            "node": "spec.nodeName",
-            "image": "spec.containers[*].image",
-            "python": lambda obj: [obj.labels["slim"], str("status" in obj)],
-        }
-    )
-    start(factory)
-    indexer = pods.informer().indexer()
-    assert indexer.index_keys("node", "none") == ["default/web-0"]
-    assert indexer.list_index_func_values("image") == []
-    assert sorted(indexer.list_index_func_values("python")) == ["False", "yes"]
-    assert len(pods.lister().pods("default").list("slim=yes")) == 2
-    server.update(pod("web-0", node="node-9"))
-    eventually(lambda: indexer.index_keys("node", "node-9"), "the update")
-    assert indexer.index_keys("node", "none") == []
-    assert pods.informer().index_errors() == {}
-
-
-@BOTH
-def test_s104_a_first_list_is_transformed_once_an_object(
-    server: APIServer, make_factory: Make, use_watch_list: bool
-) -> None:
-    """A transform is called once for each object of the first list, also when that is streamed."""
-    for number in range(7):
-        server.create(pod(f"web-{number}"))
-    function = Slim()
-    factory = make_factory(transform=function, options={"use_watch_list": use_watch_list, "page_size": 3})
-    informer = factory.core().v1().pods().informer()
-    start(factory)
-    assert sorted(function.names()) == [f"web-{number}" for number in range(7)]
-    assert cached(informer) == expected(server)
-    assert any("sendInitialEvents" in request.query for request in server.requests) is use_watch_list
 
 
 def test_s046_once_for_each_version_and_not_for_tombstones_and_resyncs(server: APIServer, make_factory: Make) -> None:

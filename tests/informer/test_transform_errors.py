@@ -3,108 +3,19 @@
 from __future__ import annotations
 
 import gc
-import logging
-import threading
 import time
-from functools import partial
 from typing import Any
 
 import orjson
 import pytest
-from informer_support import Recorder, cached, eventually
-from transform_support import Make, Pods, Slim, relist, slim, start
+from informer_support import cached, eventually
+from transform_support import KEY, Broken, Make, Slim, asked, follow, relist, slim, start
 
-from kubeinformer import DeletedFinalStateUnknown, SharedInformerFactory
-from kubeinformer.cache.backoff import Backoff
+from kubeinformer import DeletedFinalStateUnknown
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
-
-KEY = "default/web-1"
-
-
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between GETs of 10 to 100 ms (see `quick_backoff`), but for the spacing."""
-    monkeypatch.setattr("kubeinformer.cache.transform_retries.Backoff", partial(Backoff, initial=0.01, cap=0.05))
-
-
-class Broken(Slim):
-    """Fails on web-1 in the phase Failed, as long as `broken` is true."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda obj: self.broken and obj["status"]["phase"] == "Failed")
-        self.broken = True
-
-
-def follow(factory: SharedInformerFactory) -> tuple[Pods, Recorder]:
-    informer = factory.core().v1().pods().informer()
-    recorder = Recorder()
-    informer.add_event_handler(recorder)
-    start(factory)
-    return informer, recorder
-
-
-def asked(server: APIServer) -> list[str]:
-    return [request.path for request in server.requests if request.verb == "get"]
-
-
-def test_s120_a_failed_update_keeps_the_previous_version_until_a_get_mends_it(
-    server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A transform that fails on a watch event leaves the previous version in place, and the event is not lost."""
-    for number in range(3):
-        server.create(pod(f"web-{number}"))
-    function = Broken()
-    informer, recorder = follow(make_factory(transform=function))
-    before = cached(informer)[KEY]
-    failed = server.update(pod("web-1", phase="Failed", node="node-2"))
-    server.update(pod("web-2", node="node-2"))
-    eventually(lambda: cached(informer)["default/web-2"]["spec"]["nodeName"] == "node-2", "the watch goes on")
-    assert cached(informer)[KEY] == before
-    errors = informer.transform_errors()
-    assert list(errors) == [KEY]
-    assert isinstance(errors[KEY], LookupError)
-    eventually(lambda: len(asked(server)) >= 3, "it is asked for again and again")
-    assert cached(informer)[KEY] == before
-    assert informer._core.resource_version() == server.resource_version
-    messages = [record for record in caplog.records if "transform failed" in record.getMessage()]
-    assert [(message.levelno, KEY in message.getMessage()) for message in messages] == [(logging.ERROR, True)]
-    assert set(asked(server)) == {"/api/v1/namespaces/default/pods/web-1"}
-
-    function.broken = False
-    eventually(lambda: cached(informer)[KEY] == slim(failed), "the version that failed")
-    assert informer.transform_errors() == {}
-    assert informer._core.resource_version() == server.resource_version, "the store's version does not go back"
-    eventually(lambda: recorder.names("update") == ["default/web-2", KEY], "one update each")
-    requests = len(asked(server))
-    time.sleep(0.3)
-    assert len(asked(server)) == requests, "what is mended is not asked for"
-    assert recorder.faults == []
-
-
-def test_s57_s94_objects_of_the_first_list_that_fail_are_not_there_and_has_synced_turns_true(
-    server: APIServer, make_factory: Make
-) -> None:
-    """A transform that fails on some objects of a list keeps out those alone, and the list counts."""
-    for number in range(600):
-        server.create(pod(f"web-{number}", phase="Failed" if number % 200 == 1 else "Running"))
-    function = Broken()
-    informer, recorder = follow(make_factory(transform=function))
-    assert informer.has_synced()
-    assert len(informer.indexer()) == 597
-    failed = {"default/web-1", "default/web-201", "default/web-401"}
-    assert set(informer.transform_errors()) == failed
-    eventually(lambda: len(set(asked(server))) == 3, "each is asked for")
-    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("kubeinformer-retry-")]
-    assert threads == ["kubeinformer-retry-pods"], "one thread for all"
-    function.broken = False
-    eventually(lambda: len(informer.indexer()) == 600, "all are there")
-    assert informer.transform_errors() == {}
-    eventually(lambda: len(recorder.state) == 600, "the handler has them")
-    assert {key for call, key, initial in recorder.calls if not initial} == failed
-    assert recorder.faults == []
 
 
 def test_a_later_version_mends_without_a_get(server: APIServer, make_factory: Make) -> None:
@@ -247,41 +158,6 @@ def test_a_get_that_comes_back_with_another_version_changes_nothing(server: APIS
     eventually(lambda: "default/web-2" in cached(informer), "what comes after it")
     assert cached(informer)[KEY] == slim(last)
     assert recorder.names("update") == [KEY]
-
-
-def change(field: str, value: Any) -> Any:
-    def function(obj: dict[str, Any]) -> dict[str, Any]:
-        obj["metadata"][field] = value
-        return obj
-
-    return function
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (change("name", "other"), r'default/web-1: .*metadata\.name .*"web-1" to "other"'),
-        (change("namespace", "kube-system"), r"default/web-1: .*metadata\.namespace "),
-        (change("uid", None), r"default/web-1: .*metadata\.uid "),
-        (change("resourceVersion", "7"), r"default/web-1: .*metadata\.resourceVersion "),
-        (change("name", 5), "default/web-1: a transform must return an object: metadata.name is not a string"),
-        (lambda obj: {"kind": "Pod"}, "default/web-1: a transform must return an object: .*metadata"),
-        (lambda obj: None, "must return a dict, not NoneType"),
-        (lambda obj: [obj], "must return a dict, not list"),
-        (change("labels", {1, 2}), "not JSON serializable"),
-    ],
-    ids=["name", "namespace", "uid", "version", "type", "no metadata", "None", "list", "set"],
-)
-def test_s163_what_is_no_version_of_the_object_is_an_error(
-    server: APIServer, make_factory: Make, function: Any, message: str
-) -> None:
-    """A transform must return an object with the metadata that names it and its version."""
-    server.create(pod("web-1"))
-    informer, _ = follow(make_factory(transform=function))
-    assert cached(informer) == {}
-    (error,) = informer.transform_errors().values()
-    with pytest.raises((ValueError, TypeError), match=message):
-        raise error
 
 
 def test_no_error_keeps_the_untransformed_object_alive(server: APIServer, make_factory: Make) -> None:

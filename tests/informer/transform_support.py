@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fault_support import event, status
-from informer_support import eventually
+from informer_support import Recorder, eventually
 
 from kubeinformer import KubeObject, SharedIndexInformer, SharedInformerFactory
 from kubeinformer.testing import APIServer
@@ -66,3 +66,31 @@ def relist(server: APIServer, informer: Pods) -> None:
 def start(factory: SharedInformerFactory) -> None:
     factory.start()
     factory.wait_for_cache_sync(timeout=10)
+
+
+KEY = "default/web-1"
+
+
+class Broken(Slim):
+    """Fails on web-1 in the phase Failed, as long as `broken` is true."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda obj: self.broken and obj["status"]["phase"] == "Failed")
+        self.broken = True
+
+
+def follow(factory: SharedInformerFactory) -> tuple[Pods, Recorder]:
+    informer = factory.core().v1().pods().informer()
+    recorder = Recorder()
+    informer.add_event_handler(recorder)
+    start(factory)
+    return informer, recorder
+
+
+def asked(server: APIServer) -> list[str]:
+    return [request.path for request in server.requests if request.verb == "get"]
+
+
+def expected(server: APIServer) -> dict[str, Any]:
+    """A fresh LIST, transformed."""
+    return {f"{obj['metadata']['namespace']}/{obj['metadata']['name']}": slim(obj) for obj in server.list("pods")}
