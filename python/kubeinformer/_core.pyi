@@ -840,13 +840,17 @@ class InformerCore:
             RuntimeError: it was taken before.
         """
 
-    def refetched(self, json: bytes) -> None:
-        """Try the transform of a failed object again, with what the server gave for it.
+    def refetched(self, body: bytes, *, list: bool) -> None:
+        """Try the transform of failed objects again, with what the server gave for them.
 
-        It counts iff it is the version that failed and nothing newer has come; the processor sees to it.
+        An object counts iff it is the version that failed and nothing newer has come; the processor sees to it.
+
+        Args:
+            body: an object, as JSON.
+            list: it is a list of some.
 
         Raises:
-            DecodeError: it is no object.
+            DecodeError: it is neither.
         """
 
     def process(self, timeout: float | None = None) -> Change | Untransformed | None:

@@ -9,11 +9,16 @@ from typing import Any
 import orjson
 import pytest
 from informer_support import cached, eventually
+from kubernetes.client import CoreV1Api
 from transform_support import KEY, Broken, Make, Slim, asked, follow, relist, slim, start
 
-from kubeinformer import DeletedFinalStateUnknown
+from kubeinformer import DeletedFinalStateUnknown, ListOptions, Resource
+from kubeinformer.cache import ListWatch, new_shared_index_informer
+from kubeinformer.informers import MetadataSharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
+
+PODS = Resource("", "v1", "pods", "Pod")
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 
@@ -148,12 +153,12 @@ def test_a_get_that_comes_back_with_another_version_changes_nothing(server: APIS
     eventually(lambda: recorder.names("add") == [KEY], "one addition")
 
     # What was asked for before the newest version came in is no news either.
-    informer._core.refetched(orjson.dumps(failed))
-    informer._core.refetched(orjson.dumps(older))
+    informer._core.refetched(orjson.dumps(failed), list=False)
+    informer._core.refetched(orjson.dumps(older), list=False)
     last = server.update(pod("web-1", node="node-3"))
-    informer._core.refetched(orjson.dumps(failed))
+    informer._core.refetched(orjson.dumps(failed), list=False)
     eventually(lambda: cached(informer) == {KEY: slim(last)}, "the newest version")
-    informer._core.refetched(orjson.dumps(failed))
+    informer._core.refetched(orjson.dumps(failed), list=False)
     server.create(pod("web-2"))
     eventually(lambda: "default/web-2" in cached(informer), "what comes after it")
     assert cached(informer)[KEY] == slim(last)
@@ -213,6 +218,57 @@ def test_the_whole_body_of_a_get_is_read(server: APIServer, make_factory: Make) 
     function.broken = False
     created["metadata"].pop("managedFields")
     eventually(lambda: cached(informer) == {KEY: slim(created)}, "the object of the GET")
+
+
+def test_functions_that_list_are_asked_for_a_list_of_one(server: APIServer) -> None:
+    server.create(pod("web-0"))
+    created = server.create(pod("web-1", phase="Failed"))
+    pods = CoreV1Api(server.api_client()).list_pod_for_all_namespaces
+    selectors: list[str] = []
+
+    def listed(options: ListOptions) -> Any:
+        selectors.append(options.field_selector)
+        return pods(**options.to_kwargs(), _preload_content=False)
+
+    def watched(options: ListOptions) -> Any:
+        return pods(**options.to_kwargs(), watch=True, _preload_content=False)
+
+    function = Broken()
+    informer = new_shared_index_informer(ListWatch(listed, watched), PODS, transform=function)
+    try:
+        informer.start()
+        eventually(lambda: list(informer.transform_errors()) == [KEY], "the failure")
+        function.broken = False
+        eventually(lambda: cached(informer).get(KEY) == slim(created), "the object of the list")
+    finally:
+        assert informer.shutdown(timeout=10) == []
+    assert set(selectors) == {"", "metadata.name=web-1"}
+    assert function.names().count("web-0") == 1
+
+
+def test_metadata_alone_is_asked_for_again_too(server: APIServer) -> None:
+    server.create(pod("web-1"))
+    broken = True
+
+    def function(obj: dict[str, Any]) -> dict[str, Any]:
+        if broken:
+            raise LookupError
+        obj["metadata"]["labels"]["seen"] = obj["kind"]
+        return obj
+
+    factory = MetadataSharedInformerFactory(server.api_client())
+    informer = factory.for_resource("v1", "pods").informer()
+    informer.set_transform(function)
+    with factory.running(timeout=10):
+        assert list(informer.transform_errors()) == [KEY]
+        broken = False
+        eventually(lambda: cached(informer), "the object of the list")
+        (obj,) = informer.indexer().list()
+        assert (obj.labels["seen"], obj.kind, "spec" in obj) == (
+            "PartialObjectMetadata",
+            "PartialObjectMetadata",
+            False,
+        )
 
 
 def test_a_get_under_way_ends_with_the_informer(server: APIServer, make_factory: Make) -> None:

@@ -1,9 +1,10 @@
 """`TransformRetries`: asks again for the objects whose transform failed.
 
 For each failed key one GET after the other is sent, with the reflector's backoff in between (client-go §77), until the
-failure is mended. One thread does it for all keys of an informer; it exists iff something failed before. What a GET
-brings counts only if it is the version that failed: a newer one is on its way by the watch. It takes the permission to
-get; without it a failure lasts until the next version.
+failure is mended; where only collections can be asked for, a LIST with the object's name as field selector. One thread
+does it for all keys of an informer; it exists iff something failed before. What a GET brings counts only if it is the
+version that failed: a newer one is on its way by the watch. It takes the permission to get; without it a failure lasts
+until the next version.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kubeinformer.cache.api_status import status_error
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.reflector_state import logger
 from kubeinformer.errors import APIStatusError, Error
+from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 from kubeinformer.transport.base import StopSignal, Transport
 
@@ -31,7 +33,8 @@ SPACING = 0.1
 @dataclass(slots=True)
 class _Retry:
     key: str
-    path: str
+    namespace: str
+    name: str
     backoff: Backoff
 
 
@@ -78,8 +81,7 @@ class TransformRetries:
         with self._changed:
             if self._stop.is_set() or key in self._retries:
                 return
-            path = f"{self._resource.path(namespace or None)}/{quote(name, safe='')}"
-            self._retries[key] = retry = _Retry(key, path, Backoff())
+            self._retries[key] = retry = _Retry(key, namespace, name, Backoff())
             self._plan(retry)
             if self._thread is None:
                 thread_name = f"kubeinformer-retry-{self._name}"
@@ -112,7 +114,7 @@ class TransformRetries:
         while (retry := self._next()) is not None:
             minimum = 0.0
             try:
-                self._ask(retry.path)
+                self._ask(retry)
             except Error as error:
                 if self._stop.is_set():
                     return
@@ -135,10 +137,17 @@ class TransformRetries:
                     return retry
         return None
 
-    def _ask(self, path: str) -> None:
+    def _ask(self, retry: _Retry) -> None:
+        path = self._resource.path(retry.namespace or None)
+        only_collections = getattr(self._transport, "only_collections", False)
+        query = []
+        if only_collections:
+            query = ListOptions(field_selector=f"metadata.name={retry.name}").to_query()
+        else:
+            path += f"/{quote(retry.name, safe='')}"
         response = self._transport.request(
             path,
-            [],
+            query,
             read_timeout=self._read_timeout,
             connect_timeout=self._connect_timeout,
             stop=self._stop,
@@ -150,4 +159,4 @@ class TransformRetries:
             response.close(complete=True)
         if response.status != 200:
             raise status_error(f"GET {path}", response.status, response.headers, body, time.time())
-        self._core.refetched(body)
+        self._core.refetched(body, list=only_collections)

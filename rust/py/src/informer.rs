@@ -282,10 +282,11 @@ impl InformerCore {
         Ok(pending.map(|pending| self.change(pending)))
     }
 
-    fn refetched(&self, py: Python<'_>, json: &Bound<'_, PyBytes>) -> PyResult<()> {
+    #[pyo3(signature = (body, *, list))]
+    fn refetched(&self, py: Python<'_>, body: &Bound<'_, PyBytes>, list: bool) -> PyResult<()> {
         self.birth.check()?;
-        let json = json.as_bytes();
-        py.detach(|| self.core.refetched(json))
+        let body = body.as_bytes();
+        py.detach(|| self.core.refetched(body, list))
             .map_err(|error| errors::scan(&error))
     }
 

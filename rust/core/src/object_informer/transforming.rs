@@ -6,12 +6,14 @@
 //! the same.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{ObjectInformer, PendingChange};
 use crate::error::ScanError;
 use crate::object::{NotSameError, Object, TypeMeta};
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
+use crate::scan::list::ListSplitter;
 use crate::source::Transformer;
 use crate::sync::Mutex;
 
@@ -212,16 +214,28 @@ impl ObjectInformer {
         self.commit_or_ask(self.informer.plan(pending.deltas))
     }
 
-    /// Reads the object of a GET that was sent because its transform had failed, and tries the transform again: iff
-    /// it is the very version that failed, and nothing newer of that key came meanwhile. A version that is newer than
-    /// the failed one comes by the watch, where it is in the source's scope and in order.
-    pub fn refetched(&self, json: &[u8]) -> Result<(), ScanError> {
-        let object = Object::parse(
-            json,
-            &TypeMeta::default(),
-            self.read_options.keep_managed_fields,
-        )?;
-        self.failures.refetched.lock().push(Arc::new(object));
+    /// Reads the answer to a GET that was sent because a transform had failed, of one object or (`list`) of some, and
+    /// tries the transform again: iff it is the very version that failed, and nothing newer of that key came meanwhile.
+    /// A version that is newer than the failed one comes by the watch, where it is in the source's scope and in order.
+    pub fn refetched(&self, body: &[u8], list: bool) -> Result<(), ScanError> {
+        let keep_managed_fields = self.read_options.keep_managed_fields;
+        let mut objects = Vec::new();
+        if list {
+            let mut splitter = ListSplitter::new(self.read_options.max_object);
+            let _ = splitter.feed(body, |item| -> Result<_, ScanError> {
+                let defaults = item.defaults;
+                let view = item.into_view()?;
+                if self.failures.by_key.lock().contains_key(&view.key()) {
+                    objects.push(Arc::new(view.to_object(defaults, keep_managed_fields)));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            splitter.finish()?;
+        } else {
+            let object = Object::parse(body, &TypeMeta::default(), keep_managed_fields)?;
+            objects.push(Arc::new(object));
+        }
+        self.failures.refetched.lock().append(&mut objects);
         self.wake_processor();
         Ok(())
     }

@@ -279,7 +279,7 @@ fn only_the_version_that_failed_is_tried_again() {
     process(&informer);
     let refetch = |version: &str, uid: &str| {
         let json = parsed("a", version, "x").json().replace("u-a", uid);
-        informer.refetched(json.as_bytes()).unwrap();
+        informer.refetched(json.as_bytes(), false).unwrap();
         process(&informer).len()
     };
     assert_eq!(
@@ -296,6 +296,18 @@ fn only_the_version_that_failed_is_tried_again() {
     assert_eq!(stored(&informer, "a").resource_version(), "12");
     assert_eq!(informer.informer().store().read().resource_version(), "20");
     assert_eq!(refetch("12", "u-a"), 0, "it is mended");
+
+    queue.update(SourceId::FIRST, parsed("a", "21", "bad"));
+    process(&informer);
+    let items = [object("a", "21", "x"), object("b", "20", "y")].join(",");
+    let list =
+        format!(r#"{{"kind":"PodList","apiVersion":"v1","metadata":{{}},"items":[{items}]}}"#);
+    informer.refetched(list.as_bytes(), true).unwrap();
+    assert_eq!(process(&informer), ["a"]);
+    assert_eq!(
+        stored(&informer, "a").json().find("\"kind\":\"Pod\""),
+        Some(19)
+    );
 }
 
 #[test]
