@@ -7,7 +7,7 @@ use kubeinformer_core::informer::{InformerOptions, QueueMode};
 use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::listener::Backlog;
 use kubeinformer_core::object::Object;
-use kubeinformer_core::object_informer::{Indexer, ObjectInformer, Processed};
+use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
 use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
