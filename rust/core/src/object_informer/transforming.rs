@@ -241,20 +241,18 @@ impl ObjectInformer {
     }
 
     pub(super) fn refetched_deltas(&self) -> Option<Vec<Delta<Object>>> {
-        let refetched = std::mem::take(&mut *self.failures.refetched.lock());
-        if refetched.is_empty() {
-            return None;
-        }
+        // One at a time: with some queues a batch is about one key.
+        let mut refetched = self.failures.refetched.lock();
         let failures = self.failures.by_key.lock();
-        let retried = refetched.into_iter().filter_map(|object| {
+        let retried = std::iter::from_fn(|| refetched.pop()).find_map(|object| {
             let failure = failures.get(object.key())?;
             let same = failure.uid == object.uid() && failure.version == object.resource_version();
             same.then(|| Delta::updated(failure.source, object))
         });
-        let mut deltas: Vec<_> = retried.collect();
-        drop(failures);
-        let last = deltas.last()?.source;
-        // Their versions are older than the store's.
+        drop((failures, refetched));
+        let mut deltas = vec![retried?];
+        let last = deltas[0].source;
+        // Its version is older than the store's.
         let stored = self.informer.store().read().resource_version().to_owned();
         deltas.push(bookmark(last, &stored));
         Some(deltas)
