@@ -21,7 +21,7 @@ def test_a_transform_fails_and_mends_in_every_mode(server: APIServer, make_facto
     assert cached(informer) == expected(server)
     assert len(f.calls) == 5
     relist(server, informer)
-    failed = server.update(pod("web-1", phase="Failed", node="node-2"))
+    server.update(pod("web-1", phase="Failed", node="node-2"))
     eventually(lambda: KEY in informer.transform_errors(), "fail")
     server.delete("pods", "web-0")
     eventually(lambda: "default/web-0" not in cached(informer), "del")
