@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from kubeinformer import cache, index, workqueue
+from kubeinformer import cache, index, transform, workqueue
 from kubeinformer._core import (
     Index,
     JSONMapping,
@@ -92,6 +92,7 @@ __all__ = [
     "TransportError",
     "cache",
     "index",
+    "transform",
     "wait_for",
     "wait_for_cache_sync",
     "wait_for_named_cache_sync",

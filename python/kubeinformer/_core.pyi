@@ -56,6 +56,8 @@ __all__ = [
     "Source",
     "StatsReader",
     "ThreadSafeStore",
+    "Transform",
+    "Untransformed",
     "WatchReader",
     "WithMaxWaitRateLimiter",
     "after_fork_in_child",
@@ -322,6 +324,27 @@ class Index:
     @staticmethod
     def namespace() -> Index:
         """By namespace (client-go's MetaNamespaceIndexFunc)."""
+
+@final
+class Transform:
+    """A transform that the core evaluates while an object is read; see `kubeinformer.transform`, which makes them."""
+
+    @staticmethod
+    def drop(*paths: str) -> Transform:
+        """Without what these paths lead to.
+
+        Raises:
+            ValueError: a path does not parse, or leads to a part of the object's identity.
+            TypeError: there is none.
+        """
+
+    @staticmethod
+    def keep(*paths: str) -> Transform:
+        """Nothing but the object's identity and what these paths lead to.
+
+        Raises:
+            ValueError: a path does not parse.
+        """
 
 @final
 class ThreadSafeStore(Generic[_T]):
@@ -814,13 +837,49 @@ class InformerCore:
     def wait_synced(self, timeout: float | None = None) -> bool:
         """Block until it has synced (True), or is stopped or the time is over (False)."""
 
-    def process(self, timeout: float | None = None) -> Change | None:
+    def set_transform(self, transform: Transform | None, *, external: bool = False) -> None:
+        """Change objects before anything else sees them. To be called before `start`.
+
+        Args:
+            transform: what is evaluated in Rust; None = nothing.
+            external: without `transform`: it is Python's, and `process` comes back with what it has to see.
+        """
+
+    def settle(self, untransformed: Untransformed) -> list[str]:
+        """Put what the store has in the place of what failed; once, before `transformed`.
+
+        Returns:
+            The keys that have no longer failed: a version of theirs passed, or the object is gone.
+        """
+
+    def transformed(self, untransformed: Untransformed) -> Change | None:
+        """Take a batch on its way to the store; it may come back for index values (see `process`).
+
+        Raises:
+            RuntimeError: it was taken before.
+        """
+
+    def refetched(self, body: bytes, *, list: bool) -> None:
+        """Try the transform of failed objects again, with what the server gave for them.
+
+        An object counts iff it is the version that failed and nothing newer has come; the processor sees to it.
+
+        Args:
+            body: an object, as JSON.
+            list: it is a list of some.
+
+        Raises:
+            DecodeError: it is neither.
+        """
+
+    def process(self, timeout: float | None = None) -> Change | Untransformed | None:
         """Take batches of up to 1000 deltas from the queue to the store and the listeners.
 
         Resyncs listeners when that is due. Blocks until Python is wanted or the time is over.
 
         Returns:
-            A change whose index values are Python's: give them to `commit` before the next call. None: time is over.
+            A change whose index values are Python's: give them to `commit` before the next call. A batch whose
+            transform is Python's: give it to `settle` and `transformed` before the next call. None: time is over.
 
         Raises:
             ClosedError: the informer is stopped.
@@ -1005,6 +1064,23 @@ class Change:
 
     def index_names(self) -> list[str]:
         """The indices whose values `commit` wants."""
+
+@final
+class Untransformed:
+    """A batch that waits for a transform of Python's."""
+
+    def next(self, max_items: int) -> list[tuple[KubeObject, bool]]:
+        """The next objects that it has to see, as they were read, and whether each is a deleted one's final state.
+
+        The same ones until `give`.
+        """
+
+    def give(self, made: list[bytes | None]) -> list[BaseException | None]:
+        """Give the JSON that came of the first of those objects; None where the transform failed.
+
+        Returns:
+            For each the ValueError if it is no version of the object: it counts as failed then.
+        """
 
 @final
 class NewIndexers:

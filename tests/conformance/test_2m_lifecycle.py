@@ -16,11 +16,6 @@ from kubeinformer.testing.objects import pod
 
 Make = Callable[..., SharedInformerFactory]
 
-NOT_BUILT = {
-    162: "there are no transforms of an informer's objects.",
-    163: "there are no transforms of an informer's objects.",
-}
-
 
 def test_s156_a_second_run_is_logged_and_returns_at_once(
     server: APIServer, factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture

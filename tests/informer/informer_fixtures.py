@@ -44,4 +44,6 @@ def factory(make_factory: Callable[..., SharedInformerFactory]) -> SharedInforme
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts of 10 to 100 ms instead of 0.8 to 60 s."""
-    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", partial(Backoff, initial=0.01, cap=0.05))
+    quick = partial(Backoff, initial=0.01, cap=0.05)
+    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", quick)
+    monkeypatch.setattr("kubeinformer.cache.transform_retries.Backoff", quick)

@@ -96,6 +96,6 @@ def assert_equal_to_server(
 
 def informer_threads() -> list[str]:
     """Names of the threads that informers run."""
-    kinds = ("reader", "processor", "handler", "stop")
+    kinds = ("reader", "processor", "handler", "retry", "stop")
     prefixes = tuple(f"kubeinformer-{kind}-" for kind in kinds)
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(prefixes)]

@@ -50,6 +50,7 @@ from kubeinformer.cache.reflector_store import (
     new_reflector,
 )
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
+from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.cache.undelta_store import UndeltaStore
 from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
 
@@ -90,6 +91,7 @@ __all__ = [
     "TTLPolicy",
     "ThreadSafeStore",
     "TimestampedEntry",
+    "TransformFunc",
     "UndeltaStore",
     "WatchErrorHandler",
     "deletion_handling_meta_namespace_key_func",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from kubeinformer._core import InformerCore
+from kubeinformer._core import InformerCore, Untransformed
 from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.identity import InformerNameAndResource
@@ -22,6 +22,8 @@ from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.transform_retries import TransformRetries
+from kubeinformer.cache.transforms import Transforms
 from kubeinformer.errors import APIStatusError, ClosedError
 from kubeinformer.index import namespace as namespace_index
 from kubeinformer.options import ListOptions
@@ -121,6 +123,16 @@ class Controller:
         )
         self.index_functions = IndexFunctions(self.core)
         self.index_functions.add({"namespace": namespace_index()})
+        self._retries = TransformRetries(
+            self.core,
+            transport,
+            resource,
+            name=name,
+            max_object_bytes=options.max_object_bytes or 64 << 20,
+            connect_timeout=options.connect_timeout,
+            read_timeout=options.first_byte_timeout,
+        )
+        self.transforms = Transforms(self.core, self._retries)
         self.reflectors: dict[str, Reflector] = {}
         for namespace in (None,) if namespaces is None else namespaces:
             source = namespace or ""
@@ -191,6 +203,8 @@ class Controller:
         try:
             while True:
                 change = self.core.process()
+                if isinstance(change, Untransformed):
+                    change = self.transforms.run(change)
                 if change is not None:
                     self.index_functions.commit(change)
         except ClosedError:
@@ -199,12 +213,13 @@ class Controller:
     def stop(self) -> None:
         """End every thread, from any thread; does not wait for them. What is queued is dropped (client-go §73)."""
         self.core.stop()
+        self._retries.stop()
         for reflector in self.reflectors.values():
             reflector.stop()
 
     def threads(self) -> list[threading.Thread]:
         """The threads, as long as they run."""
-        return [thread for thread in self._threads if thread.is_alive()]
+        return [thread for thread in [*self._threads, *self._retries.threads()] if thread.is_alive()]
 
     def last_sync_resource_version(self) -> str:
         """What was received last (client-go §123); with several sources, that of the first. "" = nothing yet (§160)."""

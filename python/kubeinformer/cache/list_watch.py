@@ -57,7 +57,8 @@ class ListWatch:
     watch over HTTP is.
 
     Both are called on threads of their own, one call at a time for one reflector; `list_func` also for one object, when
-    a watch had no event, to hear of the server's version. A list function has no deadline, so give your client one;
+    a watch had no event, to hear of the server's version, and beside that for an object whose transform failed, by a
+    field selector for its name. A list function has no deadline, so give your client one;
     a watch function has to return within `options.timeout_seconds` and a minute.
 
     What they raise counts as follows: an `APIStatusError`, or an `ApiException` of the kubernetes package, is the
@@ -80,6 +81,9 @@ class ListWatch:
     Raises:
         TypeError: one of the functions is not callable.
     """
+
+    only_collections = True
+    """A single object is asked for as a list of one, by `options.field_selector`."""
 
     def __init__(
         self,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kubeinformer._core import Index, KubeObject
+from kubeinformer._core import Index, KubeObject, Transform
 from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.index_functions import IndexFunc
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.shared_informer import SharedIndexInformer
+from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 from kubeinformer.transport import HTTPTransport
@@ -32,6 +33,7 @@ def new_shared_index_informer(
     namespaces: Sequence[str] | None = None,
     name: str = "",
     options: ControllerOptions | None = None,
+    transform: TransformFunc | Transform | None = None,
 ) -> SharedIndexInformer[KubeObject]:
     """An informer that belongs to no factory; nothing is asked before its `start` or `run`.
 
@@ -44,6 +46,7 @@ def new_shared_index_informer(
             functions of a `ListWatch` list.
         name: for threads and logs; "" = `plural.group`.
         options: how it reads, stores and compares.
+        transform: see `SharedIndexInformer.set_transform`.
 
     Raises:
         TypeError: `list_watch` is none of these, `namespaces` is a string, or an indexer is none.
@@ -65,6 +68,7 @@ def new_shared_index_informer(
         options=options or ControllerOptions(),
     )
     informer = SharedIndexInformer(controller, resource, convert=_same, default_resync_period=resync_period)
+    informer.set_transform(transform)
     if indexers:
         informer.add_indexers(indexers)
     return informer
@@ -78,6 +82,7 @@ def new_informer(
     *,
     name: str = "",
     options: ControllerOptions | None = None,
+    transform: TransformFunc | Transform | None = None,
 ) -> tuple[SharedIndexer[KubeObject], Controller]:
     """A store that follows the server, and the controller that makes it do so and calls one handler.
 
@@ -91,6 +96,7 @@ def new_informer(
         handler: see `SharedIndexInformer.add_event_handler`.
         name: for threads and logs.
         options: how it reads, stores and compares.
+        transform: see `SharedIndexInformer.set_transform`.
 
     Returns:
         The store, for reading, and the controller: `run(stop)` starts it; its `has_synced` is True when the handler has
@@ -100,7 +106,9 @@ def new_informer(
         TypeError: see `new_shared_index_informer`; or the handler lacks a method.
         ValueError: `resync_period` is negative.
     """
-    return new_indexer_informer(list_watch, resource, resync_period, handler, {}, name=name, options=options)
+    return new_indexer_informer(
+        list_watch, resource, resync_period, handler, {}, name=name, options=options, transform=transform
+    )
 
 
 def new_indexer_informer(
@@ -112,9 +120,12 @@ def new_indexer_informer(
     *,
     name: str = "",
     options: ControllerOptions | None = None,
+    transform: TransformFunc | Transform | None = None,
 ) -> tuple[SharedIndexer[KubeObject], Controller]:
     """The same with indices: see `new_informer`, and `SharedIndexInformer.add_indexers` for `indexers`."""
-    informer = new_shared_index_informer(list_watch, resource, resync_period, indexers, name=name, options=options)
+    informer = new_shared_index_informer(
+        list_watch, resource, resync_period, indexers, name=name, options=options, transform=transform
+    )
     registration = informer.add_event_handler(handler)
     informer.controller.include(registration)
     return informer.indexer(), informer.controller

@@ -12,6 +12,11 @@ def index_function_failed(index: str, key: str, error: BaseException) -> None:
     logger.error("index function %r failed on %s: %r", index, key, error, exc_info=error)
 
 
+def transform_failed(key: str, error: BaseException) -> None:
+    """A transform raised: the object stays as it was in the cache, and is asked for again (unlike client-go §120)."""
+    logger.error("transform failed on %s: %r", key, error, exc_info=error)
+
+
 def handler_failed(handler: str, key: str, error: BaseException) -> None:
     """A handler raised: the notification counts as delivered, and delivery goes on (unlike client-go §151)."""
     logger.error("event handler %s failed on %s: %r", handler, key, error, exc_info=error)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from kubeinformer._core import Index, KubeObject
+from kubeinformer._core import Index, KubeObject, Transform
 from kubeinformer.cache import reports
 from kubeinformer.cache.controller import Controller, WatchErrorHandler, join
 from kubeinformer.cache.done_checker import SyncChecker
@@ -17,6 +17,7 @@ from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.resource_version import wait_for_resource_version
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.stopping import StopWatcher
+from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.errors import Error
 from kubeinformer.resource import Resource
 
@@ -225,6 +226,33 @@ class SharedIndexInformer(Generic[T]):
             ClosedError: the informer is stopped.
         """
         self.indexer().add_indexers(indexers)
+
+    def set_transform(self, transform: TransformFunc | Transform | None) -> None:
+        """Change each object before the cache, index functions and handlers see it (client-go §82, §162).
+
+        Before the start only; the last one set counts. Deleted objects' final state is transformed too; tombstones and
+        resyncs give what is in the cache.
+
+        Args:
+            transform: `kubeinformer.transform.drop` or `keep`, evaluated in Rust while an object is read; or a function
+                that takes the decoded object, a dict that it may change in place, and returns it, which is called on
+                the processor's thread. It may not change namespace, name, uid or resourceVersion. Where it raises, what
+                the cache had of the object stays, the error is in `transform_errors`, and the object is asked for
+                again with a GET, with backoff (unlike §120). None = no transform.
+
+        Raises:
+            Error: the informer was started.
+            TypeError: it is none of these.
+        """
+        self._controller.guard.check()
+        with self._handlers.lock:
+            if self._handlers.started:
+                raise Error(f"informer has already started: {self.name}")
+            self._controller.transforms.set(transform)
+
+    def transform_errors(self) -> dict[str, BaseException]:
+        """Key -> what the transform raised, until a later version of the object passes or it is gone."""
+        return self._controller.transforms.errors()
 
     def indexer(self) -> SharedIndexer[T]:
         """Read access to store and indices."""

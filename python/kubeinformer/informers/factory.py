@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import KubeObject, Transform
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.stopping import StopWatcher
+from kubeinformer.cache.transforms import TransformFunc, checked
 from kubeinformer.cache.waiting import wait_for_controllers
 from kubeinformer.errors import Error
 from kubeinformer.informers.generated.groups import Groups
@@ -73,6 +74,7 @@ class SharedInformerFactory(Groups):
         custom_resync_config: Mapping[Resource | str, float] | None = None,
         watch_error_handler: WatchErrorHandler | None = None,
         name: InformerName | None = None,
+        transform: TransformFunc | Transform | None = None,
     ) -> None:
         """Make a factory; nothing is sent before `start`.
 
@@ -87,6 +89,8 @@ class SharedInformerFactory(Groups):
             user_agent: User-Agent of this factory's requests; None = the client's.
             options: how informers read, store and compare.
             transport: sends the requests instead of one made from `api_client`.
+            transform: for all informers of this factory (client-go's WithTransform); see
+                `SharedIndexInformer.set_transform`, which replaces it for one.
             custom_resync_config: instead of `resync_period`, for some resources: seconds by `Resource` or by name
                 ("pods", "deployments.apps").
             watch_error_handler: see `SharedIndexInformer.set_watch_error_handler`; for every informer.
@@ -108,6 +112,7 @@ class SharedInformerFactory(Groups):
             raise TypeError("watch_error_handler must be callable")
         if tweak_list_options is not None and not callable(tweak_list_options):
             raise TypeError("tweak_list_options must be callable")
+        checked(transform)
         self._own_transport: HTTPTransport | None = None
         if transport is None:
             if api_client is None:
@@ -119,6 +124,7 @@ class SharedInformerFactory(Groups):
         self._resync_period = resync_period
         self._namespaces = _checked_namespaces(namespaces)
         self._tweak_list_options = tweak_list_options
+        self._transform = transform
         self._options = options or ControllerOptions()
         self._watch_error_handler = watch_error_handler
         self._informer_name = name
@@ -198,6 +204,7 @@ class SharedInformerFactory(Groups):
             informer = SharedIndexInformer(
                 controller, resource, convert=unchanged, default_resync_period=self._resync_period_of(resource)
             )
+            informer.set_transform(self._transform)
             self._informers[(resource, scope)] = informer
             running = self._running
         if running:

@@ -19,6 +19,9 @@ WATCH_ACCEPT = _FORM.format("PartialObjectMetadata")
 class MetadataTransport:
     """A `Transport` over another one, which has to heed `accept`."""
 
+    only_collections = True
+    """Its form of an answer is that of a list: a single object is asked for as a list of one."""
+
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 

@@ -21,6 +21,7 @@ pub mod selector;
 pub mod source;
 pub mod store;
 pub mod sync;
+pub mod transform;
 pub mod versioned;
 pub mod workqueue;
 pub mod write_batch;

@@ -4,12 +4,14 @@
 //! watch-list.
 mod build;
 mod fields;
+mod made;
 mod meta;
 mod scanner;
 pub(crate) mod spans;
 pub(crate) mod view;
 
 pub use fields::{Members, OwnerReference, OwnerReferences, Strings};
+pub use made::NotSameError;
 pub(crate) use meta::string_member;
 pub use meta::{resource_version_of, scan_bookmark, Bookmark};
 pub use view::ObjectView;
@@ -42,11 +44,14 @@ impl TypeMeta {
 
 /// An immutable object; `Arc<Object>` is the handle that everything shares.
 pub struct Object {
-    /// `raw`, then the key, then those texts that had to be unescaped: one allocation of exactly that size.
+    /// `raw`, then the key, then those texts that had to be unescaped, then the hash of what it was made of: one
+    /// allocation of exactly that size.
     text: Box<str>,
     raw_len: u32,
     namespace_len: u32,
     key_len: u32,
+    /// Length of the JSON of which a function made this object, whose hash is then at the end of `text`; 0 = as read.
+    source_len: u32,
     key_hash: u64,
     spans: Spans,
 }
@@ -71,6 +76,7 @@ impl Object {
             raw_len,
             namespace_len,
             key_len,
+            source_len: 0,
             spans,
         }
     }

@@ -3,6 +3,8 @@
 //! The values of an index are those of its function on the stored object: worked out before the write, for the very set
 //! of indices that the store has when it is written.
 
+mod transforming;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +13,13 @@ use crate::sync::RwLock;
 use crate::index_func::{IndexFunc, IndexPlan};
 use crate::informer::{Change, Informer, InformerOptions, BATCH_SIZE};
 use crate::object::Object;
-use crate::queue::{SourceId, WaitError};
-use crate::source::{ReadOptions, Source};
+use crate::queue::{Delta, SourceId, WaitError};
+use crate::source::{ReadOptions, SharedTransformer, Source};
 use crate::store::{PendingIndices, StoreError};
 use crate::write_batch::WriteBatch;
+
+use transforming::Failures;
+pub use transforming::PendingTransform;
 
 /// How an index gets its values.
 #[derive(Clone, Debug)]
@@ -131,6 +136,8 @@ impl PendingIndexers {
 
 /// What `process` came back for.
 pub enum Processed {
+    /// A transform is wanted: give what it made of the objects to `transformed`.
+    Untransformed(PendingTransform),
     /// Values are wanted: give them to `commit`.
     Pending(PendingChange),
     /// The time is over.
@@ -145,6 +152,8 @@ pub struct ObjectInformer {
     indexers: RwLock<Arc<Indexers>>,
     read_options: ReadOptions,
     sources: RwLock<u32>,
+    transformer: SharedTransformer,
+    failures: Failures,
 }
 
 impl ObjectInformer {
@@ -155,6 +164,8 @@ impl ObjectInformer {
             indexers: RwLock::new(Arc::new(Indexers::new(0, Vec::new()))),
             read_options,
             sources: RwLock::new(0),
+            transformer: SharedTransformer::default(),
+            failures: Failures::default(),
         }
     }
 
@@ -173,6 +184,7 @@ impl ObjectInformer {
         };
         *sources += 1;
         Source::new(Arc::clone(&self.informer), id, self.read_options)
+            .with_transformer(Arc::clone(&self.transformer))
     }
 
     fn current(&self) -> Arc<Indexers> {
@@ -180,12 +192,18 @@ impl ObjectInformer {
     }
 
     /// The processor: takes batches to the store and the listeners, and resyncs handlers when that is due, until values
-    /// from outside are wanted, the time is over (None: never) or the informer is stopped.
+    /// or transforms from outside are wanted, the time is over (None: never) or the informer is stopped.
     pub fn process(&self, timeout: Option<Duration>) -> Processed {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let now = Instant::now();
             self.informer.resync(now);
+            if let Some(processed) = self
+                .refetched_deltas()
+                .and_then(|deltas| self.take_in(deltas))
+            {
+                return processed;
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
             let wait = [left, self.informer.until_resync(now)]
                 .into_iter()
@@ -194,9 +212,8 @@ impl ObjectInformer {
             match self.informer.queue().pop_batch(BATCH_SIZE, wait) {
                 Ok(_) if self.informer.is_stopped() => return Processed::Closed,
                 Ok(deltas) => {
-                    let change = self.informer.plan(deltas);
-                    if let Some(pending) = self.commit_or_ask(change) {
-                        return Processed::Pending(pending);
+                    if let Some(processed) = self.take_in(deltas) {
+                        return processed;
                     }
                 }
                 Err(WaitError::TimedOut)
@@ -207,6 +224,15 @@ impl ObjectInformer {
                 Err(WaitError::TimedOut) => {}
                 Err(WaitError::Closed) => return Processed::Closed,
             }
+        }
+    }
+
+    fn take_in(&self, deltas: Vec<Delta<Object>>) -> Option<Processed> {
+        match self.to_transform(deltas) {
+            Ok(pending) => Some(Processed::Untransformed(pending)),
+            Err(deltas) => self
+                .commit_or_ask(self.informer.plan(deltas))
+                .map(Processed::Pending),
         }
     }
 

@@ -14,6 +14,7 @@ mod set;
 mod value;
 
 pub use parse::PathError;
+pub(crate) use set::Node;
 pub use set::PathSet;
 pub use value::{JsonKind, JsonValue};
 

@@ -7,10 +7,11 @@ use kubeinformer_core::informer::{InformerOptions, QueueMode};
 use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::listener::Backlog;
 use kubeinformer_core::object::Object;
-use kubeinformer_core::object_informer::{Indexer, ObjectInformer, Processed};
+use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
 use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
+use kubeinformer_core::source::Transformer;
 use kubeinformer_core::store::StoreError;
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -28,6 +29,7 @@ use crate::path::Compiled;
 use crate::selector::Selector;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
+use crate::transform::{Transform, Untransformed};
 use crate::wait;
 
 type View<'a> = kubeinformer_core::store::View<'a, Object>;
@@ -48,6 +50,14 @@ impl InformerCore {
     pub fn parts(&self) -> PyResult<(&ObjectInformer, &Arc<Origin>)> {
         self.birth.check()?;
         Ok((&self.core, &self.origin))
+    }
+
+    fn change(&self, pending: PendingChange) -> Change {
+        Change {
+            pending: Mutex::new(Some(pending)),
+            origin: Arc::clone(&self.origin),
+            birth: self.birth,
+        }
     }
 
     fn handles<'py>(
@@ -187,7 +197,11 @@ impl InformerCore {
     }
 
     #[pyo3(signature = (timeout=None))]
-    fn process(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Change>> {
+    fn process<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
         let processed = wait::wait(py, timeout, |slice| match self.core.process(slice) {
@@ -196,12 +210,11 @@ impl InformerCore {
         })?;
         match processed {
             Some(Processed::Pending(pending)) => {
-                let pending = Mutex::new(Some(pending));
-                Ok(Some(Change {
-                    pending,
-                    origin: Arc::clone(&self.origin),
-                    birth: self.birth,
-                }))
+                Ok(Some(Bound::new(py, self.change(pending))?.into_any()))
+            }
+            Some(Processed::Untransformed(pending)) => {
+                let untransformed = Untransformed::new(pending, &self.origin);
+                Ok(Some(Bound::new(py, untransformed)?.into_any()))
             }
             Some(Processed::Closed) => Err(errors::closed("the informer")),
             Some(Processed::TimedOut) | None => Ok(None),
@@ -234,6 +247,47 @@ impl InformerCore {
                 Ok(false)
             }
         }
+    }
+
+    /// `external`: the transform is Python's; `process` comes back with what it has to see.
+    #[pyo3(signature = (transform, *, external=false))]
+    fn set_transform(
+        &self,
+        py: Python<'_>,
+        transform: Option<&Transform>,
+        external: bool,
+    ) -> PyResult<()> {
+        self.birth.check()?;
+        let transformer = match transform {
+            Some(transform) => Some(Transformer::Declared(Arc::clone(&transform.core))),
+            None => external.then_some(Transformer::External),
+        };
+        py.detach(|| self.core.set_transformer(transformer));
+        Ok(())
+    }
+
+    fn settle(&self, py: Python<'_>, untransformed: &Untransformed) -> PyResult<Vec<String>> {
+        self.birth.check()?;
+        untransformed.with(py, |pending| self.core.settle(pending))
+    }
+
+    fn transformed(
+        &self,
+        py: Python<'_>,
+        untransformed: &Untransformed,
+    ) -> PyResult<Option<Change>> {
+        self.birth.check()?;
+        let pending = untransformed.take()?;
+        let pending = py.detach(|| self.core.transformed(pending));
+        Ok(pending.map(|pending| self.change(pending)))
+    }
+
+    #[pyo3(signature = (body, *, list))]
+    fn refetched(&self, py: Python<'_>, body: &Bound<'_, PyBytes>, list: bool) -> PyResult<()> {
+        self.birth.check()?;
+        let body = body.as_bytes();
+        py.detach(|| self.core.refetched(body, list))
+            .map_err(|error| errors::scan(&error))
     }
 
     /// `indexers`: name -> Index, or None for an index whose values the caller gives.

@@ -27,6 +27,7 @@ mod selector;
 mod snapshot;
 mod source;
 mod store;
+mod transform;
 mod views;
 mod wait;
 mod workqueue;
@@ -61,6 +62,8 @@ mod _core {
     use crate::source::{ListMeta, ListReader, Relist, Source, WatchReader};
     #[pymodule_export]
     use crate::store::{Indexer, ThreadSafeStore};
+    #[pymodule_export]
+    use crate::transform::{Transform, Untransformed};
     #[pymodule_export]
     use crate::views::{json_view, JSONMapping, JSONSequence};
     #[pymodule_export]

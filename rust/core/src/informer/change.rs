@@ -143,7 +143,10 @@ impl<T: Versioned> Planner<'_, T> {
 
     /// All deltas are of one key: each is told, the last one leaves what is written.
     fn plan_key(&mut self, deltas: Vec<Delta<T>>) {
-        let Some(first) = deltas.first() else { return };
+        let keyed = |delta: &&Delta<T>| delta.key().is_some();
+        let Some(first) = deltas.iter().find(keyed) else {
+            return;
+        };
         let hash = first.key_hash();
         let view = self.store.read();
         let located = view.locate(first.key().unwrap_or(""));
@@ -191,6 +194,7 @@ impl<T: Versioned> Planner<'_, T> {
                 };
                 self.delete(stored, hash, Key::Text(key), source, notification);
             }
+            DeltaObject::Bookmark { .. } => {}
             _ => unreachable!("it is about one object"),
         }
     }

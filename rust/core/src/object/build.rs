@@ -108,27 +108,27 @@ struct Moves<'v, 'a> {
 }
 
 impl Moves<'_, '_> {
-    /// An absent span stays absent. A span starts where something is kept and ends where something is kept.
+    /// An absent span stays absent, and one that is cut becomes absent. Any other starts where something is kept and
+    /// ends where something is kept.
     fn span(&self, span: Span) -> Span {
         if !span.is_present() {
             return span;
         }
         let place = |at: u32| {
-            let piece = self
-                .pieces
-                .iter()
-                .find(|piece| piece.start <= at && at <= piece.end);
-            piece.map_or(0, |piece| piece.to + at - piece.start)
+            let behind = self.pieces.partition_point(|piece| piece.start <= at);
+            let piece = self.pieces[..behind].last()?;
+            (at <= piece.end).then_some(piece.to + at - piece.start)
         };
-        Span {
-            start: place(span.start),
-            end: place(span.end),
+        match (place(span.start), place(span.end)) {
+            (Some(start), Some(end)) => Span { start, end },
+            _ => Span::default(),
         }
     }
 
     fn text(&mut self, text: Text) -> Span {
-        if !text.escaped {
-            return self.span(text.span);
+        let kept = self.span(text.span);
+        if !text.escaped || !kept.is_present() {
+            return kept;
         }
         let unescaped = self.view.string(text);
         self.append(&unescaped)

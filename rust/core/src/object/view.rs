@@ -8,6 +8,7 @@ use super::{Object, TypeMeta};
 use crate::error::{Fault, ScanError, ScanErrorKind};
 use crate::scan::cursor::is_space;
 use crate::scan::text;
+use crate::transform::Transform;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -20,6 +21,8 @@ pub struct ObjectView<'a> {
     pub(crate) cuts: SmallVec<[Cut; 4]>,
     /// Where the first member starts that is neither apiVersion nor kind.
     pub(crate) body: u32,
+    /// Where the object starts in the stream or body.
+    pub(crate) base_offset: u64,
 }
 
 impl<'a> ObjectView<'a> {
@@ -50,6 +53,7 @@ impl<'a> ObjectView<'a> {
                 fields: scanner.fields,
                 cuts: std::mem::take(&mut scanner.cuts),
                 body,
+                base_offset,
             };
             view.check_strings()?;
             Ok((view, end))
@@ -147,6 +151,26 @@ impl<'a> ObjectView<'a> {
     /// `defaults` when the object lacks them.
     pub fn to_object(&self, defaults: &TypeMeta, keep_managed_fields: bool) -> Object {
         build::object(self, defaults, keep_managed_fields)
+    }
+
+    /// The same, without what `transform` leaves out. The error is a malformed place that the scan did not look at.
+    pub fn to_transformed(
+        &self,
+        transform: &Transform,
+        defaults: &TypeMeta,
+        keep_managed_fields: bool,
+    ) -> Result<Object, ScanError> {
+        let (cuts, body) = transform.cuts(self, keep_managed_fields).map_err(|fault| {
+            let mut error = fault.at_base(self.base_offset);
+            error.key = Some(self.key());
+            error
+        })?;
+        let view = ObjectView {
+            cuts,
+            body,
+            ..self.clone()
+        };
+        Ok(build::object(&view, defaults, keep_managed_fields))
     }
 
     pub(crate) fn string(&self, text: Text) -> Cow<'a, str> {

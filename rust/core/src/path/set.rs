@@ -11,13 +11,13 @@ use smallvec::SmallVec;
 
 /// One place that a path goes through.
 #[derive(Debug, Default)]
-struct Node {
-    keys: Vec<(Box<str>, usize)>,
+pub(crate) struct Node {
+    pub keys: Vec<(Box<str>, usize)>,
     /// In ascending order.
-    indices: Vec<(u32, usize)>,
-    each: Option<usize>,
+    pub indices: Vec<(u32, usize)>,
+    pub each: Option<usize>,
     /// The paths that end here.
-    ends: SmallVec<[u32; 2]>,
+    pub ends: SmallVec<[u32; 2]>,
 }
 
 /// Paths, merged into one trie; immutable.
@@ -56,6 +56,11 @@ impl PathSet {
     /// The paths, as they were given.
     pub fn paths(&self) -> &[Path] {
         &self.paths
+    }
+
+    /// The places that the paths go through: the root is the first, the others are named by their position.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// Calls `sink` with the number and the value of every path that leads somewhere in `object`. The error is a malformed

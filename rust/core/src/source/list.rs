@@ -60,7 +60,7 @@ impl ListReader {
                 let defaults = item.defaults;
                 relist
                     .objects
-                    .push(source.object(&item.into_view()?, defaults));
+                    .push(source.object(&item.into_view()?, defaults)?);
                 Ok(ControlFlow::Continue(()))
             })?;
         }

@@ -19,6 +19,8 @@ use crate::informer::Informer;
 use crate::keyed::Keyed;
 use crate::object::{Object, ObjectView, TypeMeta};
 use crate::queue::{SourceId, WaitError};
+use crate::sync::RwLock;
+use crate::transform::Transform;
 use crate::versioned::Versioned;
 
 impl Keyed for Object {
@@ -100,11 +102,24 @@ impl Default for ReadOptions {
     }
 }
 
+/// How an informer's objects are changed before anything else sees them.
+#[derive(Clone, Debug)]
+pub enum Transformer {
+    /// While they are read.
+    Declared(Arc<Transform>),
+    /// By the caller of the processor; what is read is queued as it is.
+    External,
+}
+
+/// The transformer that the sources of an informer share.
+pub type SharedTransformer = Arc<RwLock<Option<Transformer>>>;
+
 /// See the module.
 pub struct Source {
     informer: Arc<Informer<Object>>,
     id: SourceId,
     options: ReadOptions,
+    transformer: SharedTransformer,
 }
 
 impl Source {
@@ -114,6 +129,16 @@ impl Source {
             informer,
             id,
             options,
+            transformer: SharedTransformer::default(),
+        }
+    }
+
+    /// The same, with a transformer that others can set.
+    #[must_use]
+    pub fn with_transformer(self, transformer: SharedTransformer) -> Self {
+        Self {
+            transformer,
+            ..self
         }
     }
 
@@ -145,14 +170,23 @@ impl Source {
 
     /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an
     /// unchanged cluster costs no second copy. Equal is what has the same bytes, since a server that was restored from
-    /// a backup gives uid and version of an object to another content.
-    fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Arc<Object> {
+    /// a backup gives uid and version of an object to another content. What a transform made of the same bytes is equal
+    /// too.
+    fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Result<Arc<Object>, ScanError> {
         let known = self.stored_version(view);
-        let object = view.to_object(defaults, self.options.keep_managed_fields);
-        match known {
-            Some(known) if known.same_version(&object) => known,
-            _ => Arc::new(object),
-        }
+        let keep_managed_fields = self.options.keep_managed_fields;
+        let transformer = self.transformer.read().clone();
+        let object = match &transformer {
+            Some(Transformer::Declared(transform)) => {
+                view.to_transformed(transform, defaults, keep_managed_fields)?
+            }
+            Some(Transformer::External) | None => view.to_object(defaults, keep_managed_fields),
+        };
+        let is_equal = |known: &Arc<Object>| match transformer {
+            Some(Transformer::External) => known.is_made_of(&object),
+            _ => known.same_version(&object),
+        };
+        Ok(known.filter(is_equal).unwrap_or_else(|| Arc::new(object)))
     }
 
     fn stored_version(&self, view: &ObjectView<'_>) -> Option<Arc<Object>> {

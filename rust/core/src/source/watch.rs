@@ -178,7 +178,7 @@ impl State {
 
     fn object(&mut self, source: &Source, event: WatchEvent<'_>) -> Result<(), ScanError> {
         let kind = event.kind;
-        let object = source.object(&event.into_view()?, &self.types);
+        let object = source.object(&event.into_view()?, &self.types)?;
         if let Some(initial) = &mut self.initial {
             match kind {
                 EventType::Deleted => initial.remove(object.key()),
