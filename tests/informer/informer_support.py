@@ -112,6 +112,12 @@ def assert_equal_to_server(
         assert recorder.faults == []
 
 
+def widget(name: str, size: int) -> dict[str, Any]:
+    """An object of a custom resource."""
+    meta = {"name": name, "namespace": "default", "labels": {"size": str(size)}}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"size": size}}
+
+
 def informer_threads() -> list[str]:
     """Names of the threads that informers run."""
     kinds = ("reader", "processor", "handler", "stop")
