@@ -25,10 +25,6 @@ from statements import differs
 from kubeinformer.errors import TransportError
 from kubeinformer.transport.base import ReadTimeoutError, RefusedError
 
-NOT_BUILT = {
-    104: "there are no transforms.",
-}
-
 
 def stream(version: str = "10", *more: object) -> FakeResponse:
     return FakeResponse(event("ADDED", "3", "a"), initial_end(version), *more)

@@ -5,8 +5,5 @@ NOT_BUILT = {
     194: "there is no RetryWatcher.",
     195: "there is no Until; a handler or `events()` tells when a condition holds.",
     196: "there is no watcher made from an informer; `SharedIndexInformer.events()` is the nearest.",
-    197: "there is no MutationCache.",
-    198: "there is no MutationCache.",
-    199: "there is no ExpirationCache.",
     200: "there is no leader election.",
 }

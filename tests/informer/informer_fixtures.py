@@ -11,7 +11,9 @@ from informer_support import informer_threads
 
 from kubeinformer import ControllerOptions, SharedInformerFactory
 from kubeinformer.cache.backoff import Backoff
+from kubeinformer.informers import DynamicSharedInformerFactory
 from kubeinformer.testing import APIServer
+from kubeinformer.testing.objects import custom_resource_definition
 
 
 @pytest.fixture
@@ -39,6 +41,30 @@ def make_factory(server: APIServer) -> Iterator[Callable[..., SharedInformerFact
 @pytest.fixture
 def factory(make_factory: Callable[..., SharedInformerFactory]) -> SharedInformerFactory:
     return make_factory()
+
+
+@pytest.fixture
+def widgets(server: APIServer) -> APIServer:
+    """The server, with the custom resource widgets.example.com."""
+    server.create(custom_resource_definition("example.com", "widgets", "Widget"))
+    return server
+
+
+@pytest.fixture
+def make_dynamic(server: APIServer) -> Iterator[Callable[..., Any]]:
+    """Factories of a class, on the server unless they have a transport; shut down after the test like the others."""
+    factories: list[DynamicSharedInformerFactory] = []
+
+    def make_one(cls: type[DynamicSharedInformerFactory], **arguments: Any) -> DynamicSharedInformerFactory:
+        if "transport" not in arguments:
+            arguments["api_client"] = server.api_client()
+        factories.append(cls(**arguments))
+        return factories[-1]
+
+    yield make_one
+    for factory in factories:
+        assert factory.shutdown(timeout=10) == []
+    assert informer_threads() == []
 
 
 @pytest.fixture

@@ -55,6 +55,24 @@ class Recorder:
         return [key for call, key, _ in self.calls if call == kind]
 
 
+class Gate:
+    """A handler that waits in its additions until it is opened."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.calls = 0
+
+    def on_add(self, _obj: object, is_in_initial_list: bool) -> None:
+        self.calls += 1
+        self.entered.set()
+        assert self.open.wait(10)
+
+    def on_update(self, _old: object, _new: object) -> None: ...
+
+    def on_delete(self, _obj: object) -> None: ...
+
+
 def listed(server: APIServer, resource: str = "pods", **selectors: str) -> dict[str, Any]:
     """A fresh LIST as the cache must have it: without managedFields, by key."""
     objects: dict[str, Any] = {}
@@ -92,6 +110,12 @@ def assert_equal_to_server(
         same = eventually(lambda: {k: orjson.loads(raw) for k, raw in [*recorder.state.items()]} == objects, "replay")
         assert same
         assert recorder.faults == []
+
+
+def widget(name: str, size: int) -> dict[str, Any]:
+    """An object of a custom resource."""
+    meta = {"name": name, "namespace": "default", "labels": {"size": str(size)}}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"size": size}}
 
 
 def informer_threads() -> list[str]:

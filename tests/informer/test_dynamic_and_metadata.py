@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
-from informer_support import Recorder, eventually, informer_threads
+from informer_support import Recorder, eventually, widget
 
-from kubeinformer import ControllerOptions, KubeObject, ListOptions
+from kubeinformer import ControllerOptions, KubeObject
 from kubeinformer.informers import DynamicSharedInformerFactory, MetadataSharedInformerFactory
 from kubeinformer.testing import APIServer
-from kubeinformer.testing.objects import config_map, custom_resource_definition, pod
+from kubeinformer.testing.objects import config_map, pod
 from kubeinformer.transport import HTTPTransport
 from kubeinformer.transport.metadata import LIST_ACCEPT, WATCH_ACCEPT
 
@@ -21,82 +21,11 @@ Factory = DynamicSharedInformerFactory
 Make = Callable[..., Any]
 
 
-@pytest.fixture
-def make(server: APIServer) -> Iterator[Make]:
-    factories: list[Factory] = []
-
-    def make_one(cls: type[Factory], **arguments: Any) -> Factory:
-        if "transport" not in arguments:
-            arguments["api_client"] = server.api_client()
-        factories.append(cls(**arguments))
-        return factories[-1]
-
-    yield make_one
-    for factory in factories:
-        assert factory.shutdown(timeout=10) == []
-    assert informer_threads() == []
-
-
-def widget(name: str, size: int) -> dict[str, Any]:
-    meta = {"name": name, "namespace": "default", "labels": {"size": str(size)}}
-    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"size": size}}
-
-
-@pytest.fixture
-def widgets(server: APIServer) -> APIServer:
-    server.create(custom_resource_definition("example.com", "widgets", "Widget"))
-    return server
-
-
-def test_s183_a_dynamic_factory_takes_any_resource(widgets: APIServer, make: Make) -> None:
-    widgets.create(widget("w", 1))
-    widgets.create(pod("web-0"))
-    factory = make(DynamicSharedInformerFactory)
-    informer = factory.for_resource("example.com/v1", "widgets").informer()
-    pods = factory.for_resource("v1", "pods")
-    recorder = Recorder()
-    informer.add_event_handler(recorder)
-    factory.start()
-    assert factory.wait_for_cache_sync(timeout=10) == {"widgets.example.com": True, "pods": True}
-    widgets.create(widget("x", 2))
-    eventually(lambda: recorder.names("add") == ["default/w", "default/x"], "list and event")
-    found = informer.indexer().get_by_key("default/x")
-    assert isinstance(found, KubeObject)
-    assert found["spec"]["size"] == 2
-    assert [obj.name for obj in pods.lister().list()] == ["web-0"]
-
-
-def test_s172_a_dynamic_factory_keeps_one_informer_a_resource(server: APIServer, make: Make) -> None:
-    factory = make(DynamicSharedInformerFactory)
-    one, two = (factory.for_resource("apps/v1", "deployments").informer() for _ in range(2))
-    assert one is two
-    assert factory.for_resource("apps/v1", "replicasets").informer() is not one
-
-
-def test_s178_the_options_of_a_dynamic_factory_are_those_of_each_informer(server: APIServer, make: Make) -> None:
-    for namespace, app in (("a", "mine"), ("a", "other"), ("b", "mine")):
-        server.create(config_map(f"{app}-{namespace}", namespace, labels={"app": app}))
-
-    def tweak(options: ListOptions) -> None:
-        options.label_selector = "app=mine"
-
-    factory = make(DynamicSharedInformerFactory, namespaces=["a"], tweak_list_options=tweak)
-    config_maps = factory.for_resource("v1", "configmaps")
-    with factory.running(timeout=10) as running:
-        assert running is factory
-        assert [obj.key for obj in config_maps.lister().list()] == ["a/mine-a"]
-        informer = running.for_resource("v1", "configmaps", namespaces=["b"]).informer()
-        running.wait_for_cache_sync(timeout=10)
-        assert informer.indexer().list_keys() == ["b/mine-b"]
-        assert running.release(informer, timeout=10) == []
-    assert config_maps.informer().is_stopped()
-
-
 @pytest.mark.parametrize("use_watch_list", [True, False])
-def test_metadata_alone_is_asked_for_and_kept(server: APIServer, make: Make, use_watch_list: bool) -> None:
+def test_metadata_alone_is_asked_for_and_kept(server: APIServer, make_dynamic: Make, use_watch_list: bool) -> None:
     server.create(pod("web-0", labels={"app": "web"}))
     options = ControllerOptions(use_watch_list=use_watch_list)
-    factory = make(MetadataSharedInformerFactory, options=options)
+    factory = make_dynamic(MetadataSharedInformerFactory, options=options)
     pods = factory.for_resource("v1", "pods")
     recorder = Recorder()
     pods.informer().add_event_handler(recorder)
@@ -121,10 +50,10 @@ def test_metadata_alone_is_asked_for_and_kept(server: APIServer, make: Make, use
     assert accepts - {("get", "application/json")} == {("watch", WATCH_ACCEPT)} | lists
 
 
-def test_metadata_of_two_resources_and_of_a_custom_one(widgets: APIServer, make: Make) -> None:
+def test_metadata_of_two_resources_and_of_a_custom_one(widgets: APIServer, make_dynamic: Make) -> None:
     widgets.create(widget("w", 1))
     widgets.create(config_map("c"))
-    factory = make(MetadataSharedInformerFactory)
+    factory = make_dynamic(MetadataSharedInformerFactory)
     informers = [factory.for_resource("example.com/v1", "widgets"), factory.for_resource("v1", "configmaps")]
     with factory.running(timeout=10):
         listed = [obj for informer in informers for obj in informer.lister().list()]
@@ -147,11 +76,11 @@ class OldServer:
 
 
 def test_what_a_server_sends_whole_is_cut_and_reported_once(
-    server: APIServer, make: Make, caplog: pytest.LogCaptureFixture
+    server: APIServer, make_dynamic: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     server.create(pod("web-0", labels={"app": "web"}))
-    factory = make(MetadataSharedInformerFactory, transport=OldServer(HTTPTransport(server.api_client())))
+    factory = make_dynamic(MetadataSharedInformerFactory, transport=OldServer(HTTPTransport(server.api_client())))
     pods = factory.for_resource("v1", "pods")
     informer = pods.informer()
     informer.add_indexers({"kind": lambda obj: [f"{obj.kind} {'spec' in obj}"]})

@@ -9,94 +9,17 @@ from typing import Any
 
 import pytest
 from informer_support import Recorder, assert_equal_to_server, eventually, informer_threads
+from new_informer import PODS, NewInformer
 
 from kubeinformer import (
-    ControllerOptions,
     Error,
     KubeObject,
-    ListOptions,
-    Resource,
-    SharedIndexInformer,
     SharedInformerFactory,
 )
-from kubeinformer.cache import Controller
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
-from kubeinformer.transport import Transport
 
 Make = Callable[..., SharedInformerFactory]
-PODS = Resource("", "v1", "pods")
-
-
-class NewInformer:
-    """Makes an informer that sees pods with a label only; notes its calls."""
-
-    def __init__(self, name: str = "my-pods") -> None:
-        self.name = name
-        self.periods: list[float] = []
-
-    def __call__(self, transport: Transport, resync_period: float) -> SharedIndexInformer[KubeObject]:
-        self.periods.append(resync_period)
-
-        def list_options() -> ListOptions:
-            return ListOptions(label_selector="app=mine")
-
-        controller = Controller(
-            transport, PODS, namespaces=None, list_options=list_options, name=self.name, options=ControllerOptions()
-        )
-        return SharedIndexInformer(controller, PODS, convert=lambda obj: obj, default_resync_period=resync_period)
-
-
-def test_s172_informer_for_gives_ones_own_informer_to_everybody(server: APIServer, make_factory: Make) -> None:
-    factory = make_factory(resync_period=7.0)
-    new_informer = NewInformer()
-    informer = factory.informer_for(PODS, new_informer)
-    assert factory.informer_for(PODS, new_informer) is informer
-    assert factory.core().v1().pods().informer() is informer
-    assert factory.for_resource("v1", "pods").informer() is informer
-    assert new_informer.periods == [7.0]
-    assert factory.core().v1().pods(label_selector="a=b").informer() is not informer, "another scope"
-    server.create(pod("mine", labels={"app": "mine"}))
-    server.create(pod("other", labels={"app": "other"}))
-    factory.release(factory.core().v1().pods(label_selector="a=b").informer())
-    factory.start()
-    assert factory.wait_for_cache_sync(timeout=10) == {"my-pods": True}
-    assert [obj.key for obj in factory.core().v1().pods().lister().list()] == ["default/mine"]
-    assert factory.shutdown(timeout=10) == []
-    assert informer.is_stopped()
-    assert factory.informer_for(PODS, new_informer) is informer, "the same one after it stopped"
-
-
-def test_s172_informer_for_gives_what_is_there_already(factory: SharedInformerFactory) -> None:
-    new_informer = NewInformer()
-    ours = factory.core().v1().pods().informer()
-    assert factory.informer_for(PODS, new_informer) is ours
-    assert new_informer.periods == []
-
-
-def test_s172_a_custom_resource_has_one_informer_too(factory: SharedInformerFactory) -> None:
-    widgets = Resource("example.com", "v1", "widgets", kind="Widget")
-    informer = factory.informer_for(widgets, NewInformer("widgets.example.com"))
-    assert factory.for_resource("example.com/v1", "widgets").informer() is informer
-
-
-def test_s172_of_many_threads_one_makes_the_informer(factory: SharedInformerFactory) -> None:
-    """It is the user's function, so no lock is held; it may even use the factory."""
-    both = threading.Barrier(2)
-    got = list[SharedIndexInformer[Any]]()
-
-    def new_informer(transport: Transport, resync_period: float) -> SharedIndexInformer[KubeObject]:
-        both.wait(10)
-        factory.core().v1().nodes().informer()
-        return NewInformer()(transport, resync_period)
-
-    threads = [threading.Thread(target=lambda: got.append(factory.informer_for(PODS, new_informer))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert len(got) == 2
-    assert got[0] is got[1]
 
 
 def test_informer_for_refuses_what_is_no_informer_or_has_a_name_twice(factory: SharedInformerFactory) -> None:

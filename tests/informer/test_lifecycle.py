@@ -1,4 +1,4 @@
-"""Starting, waiting, pulling, stopping (client-go 2.M-2.O)."""
+"""Starting, waiting, pulling, stopping."""
 
 from __future__ import annotations
 
@@ -10,55 +10,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from informer_support import Recorder, eventually, informer_threads
+from informer_support import eventually, informer_threads
 
 from kubeinformer import CacheSyncTimeoutError, Error, KubeObject, ResourceEventHandlerFuncs, SharedInformerFactory
-from kubeinformer.cache import wait_for_cache_sync
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
 Make = Callable[..., SharedInformerFactory]
-
-
-def test_s173_s175_start_starts_what_is_new_and_wait_waits_for_what_was_started(
-    server: APIServer, factory: SharedInformerFactory
-) -> None:
-    pods = factory.core().v1().pods().informer()
-    factory.start()
-    nodes = factory.core().v1().nodes().informer()
-    assert factory.wait_for_cache_sync(timeout=10) == {"pods": True}
-    assert pods.has_synced()
-    assert not nodes.has_synced()
-    assert nodes.last_sync_resource_version() == ""
-    factory.start()
-    assert factory.wait_for_cache_sync(timeout=10) == {"pods": True, "nodes": True}
-    eventually(lambda: nodes.last_sync_resource_version() == server.resource_version, "the version of the list")
-    assert pods.start() is False
-
-
-def test_s153_s174_shutdown_ends_every_thread_and_threads_are_named(server: APIServer, make_factory: Make) -> None:
-    factory = make_factory(namespaces=["a", "b"])
-    informer = factory.core().v1().pods().informer()
-    informer.add_event_handler(Recorder())
-    stop = threading.Event()
-    factory.start(stop)
-    factory.wait_for_cache_sync(stop, timeout=10)
-    assert sorted(informer_threads()) == [
-        "kubeinformer-handler-pods-informer_support.Recorder",
-        "kubeinformer-processor-pods",
-        "kubeinformer-reader-pods-a",
-        "kubeinformer-reader-pods-b",
-        "kubeinformer-stop-factory",
-    ]
-    begin = time.monotonic()
-    stop.set()
-    eventually(informer.is_stopped, "the stop event stops it")
-    assert factory.shutdown(timeout=10) == []
-    assert time.monotonic() - begin < 1.0
-    assert informer_threads() == []
-    factory.start()
-    assert informer_threads() == []
-    assert informer.has_synced()
 
 
 def test_shutdown_names_the_handler_that_is_still_busy(server: APIServer, factory: SharedInformerFactory) -> None:
@@ -161,18 +119,6 @@ def test_a_lasting_refusal_ends_the_wait_at_once(server: APIServer, factory: Sha
     assert not informer.is_live()
     server.faults.clear()
     assert factory.wait_for_cache_sync(timeout=20, fail_fast=False) == {"pods": True}
-
-
-def test_s165_wait_ends_with_the_stop_event(server: APIServer, factory: SharedInformerFactory) -> None:
-    server.faults.stall(times=None)
-    informer = factory.core().v1().pods().informer()
-    stop = threading.Event()
-    factory.start(stop)
-    threading.Timer(0.2, stop.set).start()
-    assert factory.wait_for_cache_sync(stop, timeout=20) == {"pods": False}
-    assert wait_for_cache_sync(stop, informer.has_synced) is False
-    assert wait_for_cache_sync(None, lambda: True, timeout=0) is True
-    assert wait_for_cache_sync(None, lambda: False, timeout=0.2) is False
 
 
 def test_release_stops_one_informer_and_forgets_it(server: APIServer, factory: SharedInformerFactory) -> None:

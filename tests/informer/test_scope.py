@@ -14,26 +14,6 @@ from kubeinformer.testing.objects import config_map, custom_resource_definition,
 Make = Callable[..., SharedInformerFactory]
 
 
-def test_namespaces_are_sources_of_one_informer(server: APIServer, make_factory: Make) -> None:
-    for namespace in ("a", "b", "c"):
-        server.create(pod("web-0", namespace))
-    factory = make_factory(namespaces=["a", "b"])
-    pods = factory.core().v1().pods()
-    recorder = Recorder()
-    pods.informer().add_event_handler(recorder)
-    factory.start()
-    assert factory.wait_for_cache_sync(timeout=10) == {"pods": True}
-    assert sorted(pods.informer().indexer().list_keys()) == ["a/web-0", "b/web-0"]
-    assert [obj.key for obj in pods.lister().pods("b").list()] == ["b/web-0"]
-    server.create(pod("web-1", "a"))
-    server.create(pod("web-1", "c"))
-    server.delete("pods", "web-0", "b")
-    eventually(lambda: sorted(recorder.state) == ["a/web-0", "a/web-1"], "changes of both namespaces")
-    assert recorder.faults == []
-    paths = {request.path for request in server.requests if request.query.get("watch")}
-    assert paths == {"/api/v1/namespaces/a/pods", "/api/v1/namespaces/b/pods"}
-
-
 def test_s67_a_relist_of_one_namespace_leaves_the_others_alone(server: APIServer, make_factory: Make) -> None:
     for namespace in ("a", "b"):
         server.create(pod("web-0", namespace))
@@ -109,23 +89,6 @@ def test_scopes_of_one_resource_are_informers_of_their_own(server: APIServer, ma
     assert queries["/api/v1/pods"]["labelSelector"] == "tier=web"
     assert queries["/api/v1/namespaces/a/pods"]["fieldSelector"] == "spec.nodeName=node-1"
     assert queries["/api/v1/namespaces/a/pods"]["labelSelector"] == "tier=web"
-
-
-def test_s178_a_tweak_that_raises_is_reported_and_tried_again(
-    server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    failures = iter([RuntimeError("no tweak today")])
-
-    def tweak(_options: ListOptions) -> None:
-        if (error := next(failures, None)) is not None:
-            raise error
-
-    factory = make_factory(tweak_list_options=tweak)
-    informer = factory.core().v1().pods().informer()
-    factory.start()
-    factory.wait_for_cache_sync(timeout=20)
-    assert "no tweak today" in caplog.text
-    eventually(lambda: informer.last_error() is None, "the success mends it")
 
 
 def test_custom_resources_by_group_version_and_plural(server: APIServer, make_factory: Make) -> None:

@@ -6,7 +6,7 @@ with it. Everything happens in copies of the tree below target/mutants; the tree
 A patch is a unified diff behind a header of one line that says what breaks, and a line that names the test:
 
     Test: cargo --lib store::tests::a_freed_slot_is_used_again      (or `--test TARGET NAME`, of kubeinformer-core)
-    Test: pytest tests/informer/test_listers.py::test_s181_a_missing_name_is_not_found
+    Test: pytest tests/conformance/test_2o_listers.py::test_s181_a_missing_name_is_not_found
     May hang: yes                                                   (optional: a test that never ends has noticed, too)
 """
 

@@ -40,6 +40,7 @@ def store(clock: FakeClock) -> ExpirationCache[Any]:
 
 
 def test_s199_an_object_lives_up_to_its_time_and_no_longer(store: ExpirationCache[Any], clock: FakeClock) -> None:
+    """An object is there until exactly its time to live, and gone after it."""
     store.add(obj("a"))
     clock.now += 10
     assert store.get_by_key("a") == obj("a")
@@ -52,6 +53,7 @@ def test_s199_an_object_lives_up_to_its_time_and_no_longer(store: ExpirationCach
 
 @pytest.mark.parametrize("ttl", [0, -1])
 def test_s199_without_a_time_nothing_expires(ttl: float, clock: FakeClock) -> None:
+    """A time to live of 0 or less means that nothing expires."""
     store = new_ttl_store(ttl=ttl, clock=clock)
     store.add(obj("a"))
     clock.now += 1e9
@@ -61,6 +63,7 @@ def test_s199_without_a_time_nothing_expires(ttl: float, clock: FakeClock) -> No
 def test_s199_list_and_get_throw_away_what_expired_and_list_keys_does_not(
     store: ExpirationCache[Any], clock: FakeClock
 ) -> None:
+    """Reads of objects throw away what has expired; `list_keys` shows it still."""
     for name in ("a", "b", "c"):
         store.add(obj(name))
     clock.now += 11
@@ -72,6 +75,7 @@ def test_s199_list_and_get_throw_away_what_expired_and_list_keys_does_not(
 
 
 def test_s199_an_update_begins_its_time_anew(store: ExpirationCache[Any], clock: FakeClock) -> None:
+    """An update begins the object's time anew."""
     store.add(obj("a"))
     clock.now += 8
     store.update(obj("a", 2))
@@ -81,7 +85,8 @@ def test_s199_an_update_begins_its_time_anew(store: ExpirationCache[Any], clock:
     assert store.get_by_key("a") is None
 
 
-def test_a_replace_holds_what_it_is_given_as_of_now(store: ExpirationCache[Any], clock: FakeClock) -> None:
+def test_s199_a_replace_holds_what_it_is_given_as_of_now(store: ExpirationCache[Any], clock: FakeClock) -> None:
+    """A replace begins the time of all that it brings; of equal keys the last counts."""
     store.add(obj("old"))
     clock.now += 8
     store.replace([obj("a"), obj("b", 1), obj("b", 2)], "7")
@@ -90,7 +95,8 @@ def test_a_replace_holds_what_it_is_given_as_of_now(store: ExpirationCache[Any],
     assert store.get_by_key("b") == obj("b", 2)
 
 
-def test_a_deletion(store: ExpirationCache[Any]) -> None:
+def test_s199_a_deletion(store: ExpirationCache[Any]) -> None:
+    """A deleted object is gone; deleting what is not there does nothing."""
     store.add(obj("a"))
     store.delete(obj("a"))
     store.delete(obj("never there"))
@@ -98,7 +104,8 @@ def test_a_deletion(store: ExpirationCache[Any]) -> None:
     assert store.list() == []
 
 
-def test_a_key_function_that_fails_is_told_with_the_object(clock: FakeClock) -> None:
+def test_s199_a_key_function_that_fails_is_told_with_the_object(clock: FakeClock) -> None:
+    """A key function that fails is an `ObjectKeyError` with the object and the cause."""
     store: ExpirationCache[int] = ExpirationCache(lambda number: {1: "one"}[number], TTLPolicy(5, clock), clock=clock)
     store.add(1)
     assert store.get(1) == 1
@@ -108,7 +115,9 @@ def test_a_key_function_that_fails_is_told_with_the_object(clock: FakeClock) -> 
     assert isinstance(failed.value.__cause__, KeyError)
 
 
-def test_what_is_added_while_a_policy_judges_is_not_thrown_away(clock: FakeClock) -> None:
+def test_s199_what_is_added_while_a_policy_judges_is_not_thrown_away(clock: FakeClock) -> None:
+    """Only the very entry that was judged expired is thrown away, not one that took its place meanwhile."""
+
     class Racing:
         """Says that the first one has expired, and lets a new one come in meanwhile."""
 
