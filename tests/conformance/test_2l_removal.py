@@ -357,3 +357,16 @@ def test_s148_a_handler_may_stop_its_informer(server: APIServer, factory: Shared
         assert not registration.thread.is_alive()
     assert len(refused) == 1
     assert factory.shutdown(timeout=10) == []
+
+
+def test_s147_the_handler_of_another_informer_is_not_waited_for(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """Shutting down the handler of another informer leaves it as it is, and does not wait."""
+    pods, nodes = factory.core().v1().pods().informer(), factory.core().v1().nodes().informer()
+    recorder = Recorder()
+    registration = pods.add_event_handler(recorder)
+    factory.start()
+    assert not nodes.shut_down_event_handler(registration)
+    server.create(pod("web-0"))
+    assert_equal_to_server(server, pods, recorder)

@@ -101,7 +101,8 @@ def test_s197_a_key_that_the_store_lacks_is_missing_unless_adds_are_included(mak
 
 
 @differs(
-    "client-go panics on a resourceVersion that is no integer; here that is a ValueError, because a panic of a cache must not end a controller."
+    "client-go panics on a resourceVersion that is no integer; here that is a ValueError, "
+    "because a cache must not end a controller."
 )
 def test_s197_a_version_that_is_no_integer_is_a_value_error(make: Make, indexer: Indexer[Any]) -> None:
     """A resourceVersion that is no integer is a ValueError that names key and version."""
@@ -164,7 +165,8 @@ def test_s198_a_deletion_takes_the_overlay_with_it(make: Make, version: str, uid
 
 
 @differs(
-    "client-go ignores the tombstone of a missed deletion; here its last known state counts, because a write of the deleted object would stay otherwise."
+    "client-go ignores the tombstone of a missed deletion; here its last known state counts, "
+    "because a write of the deleted object would stay otherwise."
 )
 def test_s198_a_deletion_that_was_missed_counts_by_its_last_known_state(make: Make) -> None:
     """A missed deletion counts by its last known state, if there is one."""

@@ -67,6 +67,10 @@ class HandlerRegistration(Generic[T]):
         """
         return self._core.has_synced() and self.listener.initial_list_done()
 
+    def is_of(self, core: InformerCore) -> bool:
+        """Whether it was made by the informer with this core."""
+        return self._core is core
+
     def has_synced_checker(self) -> SyncChecker:
         """`has_synced` for `wait_for`, which is then told of it at once (§168)."""
         return SyncChecker(f"{self._informer_name} + event handler {self.name}", self.has_synced, self._wait_synced)

@@ -165,13 +165,14 @@ class SharedIndexInformer(Generic[T]):
             timeout: seconds to wait at most; None = for ever.
 
         Returns:
-            Whether it has returned. Called from that handler it does not wait and says False.
+            Whether it has returned. Called from that handler it does not wait and says False. A registration of another
+            informer is left as it is, and not waited for.
         """
         self.remove_event_handler(registration)
         thread = registration.thread
         if thread is threading.current_thread():
             return False
-        if thread.ident is not None:
+        if thread.ident is not None and registration.is_of(self._core):
             thread.join(timeout)
         return not thread.is_alive()
 
