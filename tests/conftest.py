@@ -1,4 +1,5 @@
-"""For all tests: Ctrl-C means the same to the programs that tests start, whoever started the tests.
+"""For all tests: Ctrl-C means the same to the programs that tests start, whoever started the tests; and how much hypothesis
+tries.
 
 A shell starts what it runs in the background with SIGINT ignored, and that is inherited through every exec.
 """
@@ -7,5 +8,11 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import settings
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
+settings.register_profile("long", settings.get_profile("ci"), max_examples=2000)
+settings.load_profile("ci")

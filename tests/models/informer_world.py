@@ -19,7 +19,6 @@ APPS = ("web", "db", "bad")
 SELECTORS = {None: APPS, "app in (web, bad)": ("web", "bad")}
 """Label selector -> values of the label that it lets through."""
 
-FENCE = "fence"
 
 
 def app(obj: Any) -> list[str]:
@@ -73,6 +72,9 @@ class World:
         self.indexers: set[str] = set()
         self.followed: list[Followed] = []
         self.removed: list[tuple[Witness, int]] = []
+        self.fence = ""
+        self.settled_lists = dict.fromkeys(WATCHED, 0)
+        self.in_order = options.get("queue") != "delta"
 
     # -- writes ---------------------------------------------------------------------------------------------------------
 
@@ -93,12 +95,15 @@ class World:
         if namespace in self.logs:
             self.logs[namespace].written(f"{namespace}/{name}", stored)
 
-    def write_fences(self, *namespaces: str) -> dict[str, int]:
-        """One more write in each namespace that every watch tells of; key -> version."""
-        for namespace in namespaces or WATCHED:
-            self.write(namespace, FENCE, "put", "web", None)
-        versions = {namespace: self.objects[namespace, FENCE]["metadata"]["resourceVersion"] for namespace in WATCHED}
-        return {f"{namespace}/{FENCE}": int(version) for namespace, version in versions.items()}
+    def write_fences(self) -> dict[str, int]:
+        """A new object in each namespace, of which every watch tells after all before it; key -> version."""
+        old, self.fence = self.fence, f"fence-{self.writes}"
+        for namespace in WATCHED:
+            if (namespace, old) in self.objects:
+                self.write(namespace, old, "delete", "web", None)
+            self.write(namespace, self.fence, "put", "web", None)
+        stored = {namespace: self.objects[namespace, self.fence]["metadata"] for namespace in WATCHED}
+        return {f"{namespace}/{self.fence}": int(meta["resourceVersion"]) for namespace, meta in stored.items()}
 
     def lists(self) -> dict[str, int]:
         """Lists so far by namespace, watch-lists too."""
@@ -112,9 +117,8 @@ class World:
     # -- handlers -------------------------------------------------------------------------------------------------------
 
     def follow(self, witness: Witness) -> Followed:
-        lists = self.lists()
         backlog = "grow" if witness.limit is None else (witness.limit, 1 << 30)
-        followed = Followed(witness, self.informer.add_event_handler(witness, backlog=backlog), lists)
+        followed = Followed(witness, self.informer.add_event_handler(witness, backlog=backlog), self.settled_lists)
         self.followed.append(followed)
         return followed
 
@@ -127,6 +131,8 @@ class World:
 
     def settle(self) -> None:
         """Wait until every handler has returned from all that was written, and compare everything."""
+        # A list that is under way now is worked off before the fences come; a later one may tell of later writes.
+        self.settled_lists = self.lists()
         fences = self.write_fences()
         for each in self.followed:
             self._wait(each, fences)
@@ -214,17 +220,31 @@ class World:
             if witness.limit is None and seen_lists <= 0:
                 self._compare(log, own, each.compared[namespace])
             each.compared[namespace] = len(log.events)
-        each.lists = lists
+        each.lists = self.settled_lists
 
     def _compare(self, log: WriteLog, own: list[tuple[Note, bool]], compared: int | None) -> None:
+        """All that is told is the log's, from `compared` on, or (None) from where the snapshot was taken.
+
+        A queue that merges per key keeps the order of each key only.
+        """
+        if self.in_order:
+            self._compare_line(log.events, own, compared)
+            return
+        for key in {event.key for event in log.events}:
+            events = [event for event in log.events if event.key == key]
+            before = None if compared is None else sum(event.key == key for event in log.events[:compared])
+            self._compare_line(events, [(note, flag) for note, flag in own if note.key == key], before)
+
+    def _compare_line(self, events: list[Note], own: list[tuple[Note, bool]], compared: int | None) -> None:
         if compared is None:
             snapshot = [note for note, flag in own if flag]
             own = own[len(snapshot) :]
-            compared = len(log.events) - len(own)
+            compared = len(events) - len(own)
             assert compared >= 0, "more is told than happened"
-            assert {note.key: note.version for note in snapshot} == log.state(compared), "the snapshot is one cut (§142)"
+            state = replay({}, events[:compared])
+            assert {note.key: note.version for note in snapshot} == state, "the snapshot is one cut (§142)"
         assert not any(flag for _, flag in own), "is_in_initial_list"
-        assert [note for note, _ in own] == log.events[compared:], "every event, in order"
+        assert [note for note, _ in own] == events[compared:], "every event, in order"
 
     def close(self) -> None:
         for each in self.followed:

@@ -133,11 +133,10 @@ class InformerMachine(RuleBasedStateMachine):
         slow = [each for each in self.world.followed if each.witness.limit]
         for each in slow:
             each.witness.hold()
-        self.world.write_fences(WATCHED[0])
+        self.world.write(WATCHED[0], "touched", "put", "web", None)
         for each in slow:
             assert each.witness.held.wait(PATIENCE), "a handler is called"
             assert each.registration.pending() == 0
-        before = len(self.reference.witness.notes)
         eventually(self.reference.is_idle, "the reference is told")
         begin = {id(each): (each.pushed(), len(each.witness.notes) + 1) for each in slow}
         all_before = self.reference.pushed()
@@ -176,6 +175,7 @@ class InformerMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.usefixtures("quick_backoff")
-def test_informer_follows_the_server(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("queue", ["atomic", "in_order", "delta"])
+def test_informer_follows_the_server(caplog: pytest.LogCaptureFixture, queue: str) -> None:
     caplog.set_level(logging.CRITICAL, "kubeinformer")
-    run(partial(InformerMachine), examples=60, steps=25, shrink=False)
+    run(partial(InformerMachine, queue=queue), examples=60, steps=25, shrink=False)
