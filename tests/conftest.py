@@ -1,7 +1,6 @@
-"""For all tests: Ctrl-C means the same to the programs that tests start, whoever started the tests; and how much hypothesis
-tries.
+"""For all tests: how much hypothesis tries, and Ctrl-C means the same to the programs that tests start.
 
-A shell starts what it runs in the background with SIGINT ignored, and that is inherited through every exec.
+Whoever started the tests: a shell starts what it runs in the background with SIGINT ignored, and that is inherited through every exec.
 """
 
 from __future__ import annotations

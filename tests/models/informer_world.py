@@ -20,7 +20,6 @@ SELECTORS = {None: APPS, "app in (web, bad)": ("web", "bad")}
 """Label selector -> values of the label that it lets through."""
 
 
-
 def app(obj: Any) -> list[str]:
     """An index function that fails for some."""
     if obj.labels["app"] == "bad":
@@ -76,7 +75,7 @@ class World:
         self.settled_lists = dict.fromkeys(WATCHED, 0)
         self.in_order = options.get("queue") != "delta"
 
-    # -- writes ---------------------------------------------------------------------------------------------------------
+    # -- writes ------------------------------------------------------------------------------------------------------
 
     def write(self, namespace: str, name: str, kind: str, value: str, node: str | None) -> None:
         """Create, update, relabel or delete: what is possible, `kind` permitting."""
@@ -114,7 +113,7 @@ class World:
                 count[request.namespace] += 1
         return count
 
-    # -- handlers -------------------------------------------------------------------------------------------------------
+    # -- handlers ----------------------------------------------------------------------------------------------------
 
     def follow(self, witness: Witness) -> Followed:
         backlog = "grow" if witness.limit is None else (witness.limit, 1 << 30)
@@ -127,7 +126,7 @@ class World:
         assert self.informer.shut_down_event_handler(followed.registration, timeout=10), "it has returned (§147)"
         self.removed.append((followed.witness, len(followed.witness.notes)))
 
-    # -- what must hold -------------------------------------------------------------------------------------------------
+    # -- what must hold ----------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Wait until every handler has returned from all that was written, and compare everything."""
@@ -200,7 +199,7 @@ class World:
         assert errors == ({"app": bad} if bad and "app" in self.indexers else {}), "errors of the index function"
 
     def check_handler(self, each: Followed, lists: dict[str, int]) -> None:
-        """What it was told since the last time is, source by source, the log's; whatever happened, it knows the store."""
+        """What it was told since the last time is, source by source, the log's; it knows the store anyway."""
         witness, registration = each.witness, each.registration
         assert witness.recreated == [], "an object that was deleted and made again is updated"
         assert registration.errors() == witness.raised
@@ -208,7 +207,9 @@ class World:
         notes, initial = witness.notes[each.looked_at :], witness.initial[each.looked_at :]
         each.looked_at = len(witness.notes)
         for namespace, log in self.logs.items():
-            own = [(note, flag) for note, flag in zip(notes, initial, strict=True) if note.key.startswith(f"{namespace}/")]
+            own = [
+                (note, flag) for note, flag in zip(notes, initial, strict=True) if note.key.startswith(f"{namespace}/")
+            ]
             told = [note for note, _ in own]
             each.states[namespace] = replay(each.states[namespace], told)
             assert each.states[namespace] == log.state(len(log.events)), "replay == cache"

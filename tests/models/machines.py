@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 
-def run(
-    machine: Callable[[], RuleBasedStateMachine], *, examples: int, steps: int, shrink: bool = True
-) -> None:
+def run(machine: Callable[[], RuleBasedStateMachine], *, examples: int, steps: int, shrink: bool = True) -> None:
     """Run a machine through `examples` sequences of up to `steps` rules; those numbers are for the profile `ci`.
 
     Args:

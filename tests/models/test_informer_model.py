@@ -1,8 +1,8 @@
 """An informer beside the log of all writes: whatever happens, cache, indices and every handler follow the server.
 
 Each rule is one thing that users, servers or networks do. When everything has come to rest, the cache equals the server,
-every index the same worked out anew, and what a handler was told, from its snapshot on, gives the cache. While no list
-was needed, a handler whose backlog may grow was told of every event that the watches had, in their order.
+every index the same worked out anew, and what a handler was told, from its snapshot on, gives the cache. While no
+list was needed, a handler whose backlog may grow was told of every event that the watches had, in their order.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class InformerMachine(RuleBasedStateMachine):
         """For failures: when threads were the cause, hypothesis cannot tell the steps, for the same ones pass."""
         self.world.history.append(" ".join(map(str, what)))
 
-    # -- faults ---------------------------------------------------------------------------------------------------------
+    # -- faults ------------------------------------------------------------------------------------------------------
 
     @rule(namespace=st.sampled_from(WATCHED))
     def watch_ends(self, namespace: str) -> None:
@@ -102,7 +102,7 @@ class InformerMachine(RuleBasedStateMachine):
         self.write(writes)
         self.world.server.faults.resume_watches()
 
-    # -- handlers and indices -------------------------------------------------------------------------------------------
+    # -- handlers and indices ----------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.world.followed) < MOST_HANDLERS)
     @rule(limit=LIMITS, raises=st.booleans())

@@ -1,4 +1,4 @@
-"""`DeltaFIFO` and `RealFIFO` beside their models: what each pop gives, when they have synced, and what a consumer knows."""
+"""`DeltaFIFO` and `RealFIFO` beside their models: what each pop gives, when they have synced, what a consumer knows."""
 
 from __future__ import annotations
 
@@ -202,6 +202,4 @@ class QueueMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("queue", ["DeltaFIFO", "RealFIFO"])
 def test_queue_does_what_the_model_does(queue: str, has_known: bool, transforms: bool, option: bool) -> None:
     """Without known objects `RealFIFO` has atomic events. The option: type "Replaced", or bookmarks."""
-    run(
-        partial(QueueMachine, queue, has_known=has_known, transforms=transforms, option=option), examples=25, steps=30
-    )
+    run(partial(QueueMachine, queue, has_known=has_known, transforms=transforms, option=option), examples=25, steps=30)

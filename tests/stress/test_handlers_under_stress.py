@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Any
 
+import orjson
 import pytest
 from fault_support import Make, World
 from informer_support import Recorder, assert_equal_to_server, eventually
@@ -140,7 +141,7 @@ def test_indexers_and_handlers_join_while_lists_replace_everything(
         assert recorder.faults == []
 
     with workers(relist, index, join) as errors:
-        eventually(lambda: errors or (len(names) == 40 and len(kept) == 20 and len(relists) > 20), "indexers and handlers join")
+        eventually(lambda: errors or (len(names) == 40 and len(kept) == 20 and len(relists) > 20), "they join")
     for recorder in kept:
         assert_equal_to_server(server, informer, recorder)
     of_app = {app: [obj.key for obj in informer.indexer().list(f"app={app}")] for app in "ab"}
@@ -163,18 +164,18 @@ def test_own_writes_are_read_by_store_and_handlers(server: APIServer, make_facto
     done = []
 
     def writer(number: int) -> Any:
-        world = World(server, namespaces=(f"team-{number}",), names=3, seed=number)
+        namespace = f"team-{number}"
+        world = World(server, namespaces=(namespace,), names=3, seed=number)
 
         def write() -> None:
             world.change(1)
-            namespace = f"team-{number}"
-            version = max((int(obj["metadata"]["resourceVersion"]) for obj in server.list("pods", namespace)), default=0)
-            assert informer.wait_for_resource_version(str(version), handlers=True, timeout=10)
-            there = {f"{namespace}/{obj['metadata']['name']}" for obj in server.list("pods", namespace)}
-            stored = set(informer.indexer().index_keys("namespace", namespace))
-            assert there <= stored, "the store lacks a write whose version was waited for"
+            assert informer.wait_for_resource_version(server.resource_version, handlers=True, timeout=10)
+            there = {f"{namespace}/{obj['metadata']['name']}": obj for obj in server.list("pods", namespace)}
+            stored = {obj.key: obj.to_dict() for obj in informer.indexer().by_index("namespace", namespace)}
+            assert stored == there, "the store lacks a write whose version was waited for"
             for recorder in recorders:
-                assert there <= set([*recorder.state]), "a handler lacks it"
+                told = {key: raw for key, raw in [*recorder.state.items()] if key.startswith(f"{namespace}/")}
+                assert {key: orjson.loads(raw) for key, raw in told.items()} == there, "a handler lacks it"
             done.append(number)
 
         return write

@@ -1,4 +1,4 @@
-"""Queues with many producers and consumers, closed in the middle of it: each item is popped once, and everybody ends."""
+"""Queues with many producers and consumers, closed in the middle of it: each item is popped once, everybody ends."""
 
 from __future__ import annotations
 
