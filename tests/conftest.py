@@ -1,6 +1,7 @@
 """For all tests: how much hypothesis tries, and Ctrl-C means the same to the programs that tests start.
 
-Whoever started the tests: a shell starts what it runs in the background with SIGINT ignored, and that is inherited through every exec.
+Whoever started the tests: a shell starts what it runs in the background with SIGINT ignored, and that is inherited
+through every exec.
 """
 
 from __future__ import annotations

@@ -94,6 +94,46 @@ def test_handlers_remove_themselves_and_others_in_callbacks(server: APIServer, m
     informer.shutdown(timeout=10)
 
 
+class HeldCore:
+    """The core of an informer, in which the first removal stops half-way."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+        self.entered, self.leave = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+    def remove_listener(self, listener: Any) -> bool:
+        if not self.entered.is_set():
+            self.entered.set()
+            assert self.leave.wait(10)
+        return bool(self._core.remove_listener(listener))
+
+
+def test_s146_who_removes_a_handler_second_finds_it_removed(server: APIServer, make_factory: Make) -> None:
+    """Also when the first removal has not returned: after either of them nothing more is handed out."""
+    informer = make_factory().core().v1().pods().informer()
+    registration = informer.add_event_handler(Recorder())
+    informer.start()
+    core = informer._core = HeldCore(informer._core)
+    closed: list[bool] = []
+
+    def remove() -> None:
+        informer.remove_event_handler(registration)
+        closed.append(registration.listener.is_closed())
+
+    first, second = threading.Thread(target=remove), threading.Thread(target=remove)
+    first.start()
+    assert core.entered.wait(10)
+    second.start()
+    second.join(0.2)
+    core.leave.set()
+    for thread in (first, second):
+        thread.join(10)
+    assert closed == [True, True]
+
+
 def test_indexers_and_handlers_join_while_lists_replace_everything(
     server: APIServer, make_factory: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
