@@ -5,10 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import random
-import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from fault_support import Follower, Make, World
@@ -22,13 +20,7 @@ from kubeinformer.testing.objects import pod
 SECONDS = 2.0
 
 
-@pytest.fixture(autouse=True)
-def frequent_switches() -> Iterator[None]:
-    """Threads take turns every 0.1 ms, not every 5 ms: more happens between two steps of another."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    yield
-    sys.setswitchinterval(interval)
+pytestmark = pytest.mark.usefixtures("frequent_switches")
 
 
 @pytest.fixture

@@ -451,3 +451,20 @@ def test_faults_from_many_threads(server: APIServer, api: Http) -> None:
     # Every rule is used exactly once, by whichever request came next.
     assert statuses == [500] * 100
     assert api.get(MAPS).status == 200
+
+
+def test_no_connection_is_left_unread_when_the_listener_closes(server: APIServer) -> None:
+    """One that was accepted at that moment is served or reset; its client must not wait for its own timeout."""
+    host, port = server.url.removeprefix("http://").split(":")
+    for _ in range(100):
+        answers = []
+        with socket.create_connection((host, int(port))) as client:
+            client.settimeout(5)
+            client.sendall(b"GET /version HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+            server.faults.refuse_connections()
+            try:
+                answers.append(client.recv(100))
+            except ConnectionError:
+                answers.append(b"")
+        server.faults.accept_connections()
+        assert answers[0] == b"" or answers[0].startswith(b"HTTP/1.1 200")

@@ -155,7 +155,8 @@ class SharedIndexInformer(Generic[T]):
             if registration.thread.is_alive():
                 self._handlers.ended = [thread for thread in self._handlers.ended if thread.is_alive()]
                 self._handlers.ended.append(registration.thread)
-        self._core.remove_listener(registration.listener)
+            # Under the lock: who finds it removed may rely on that nothing more is handed out.
+            self._core.remove_listener(registration.listener)
 
     def shut_down_event_handler(self, registration: HandlerRegistration[Any], timeout: float | None = None) -> bool:
         """Remove a handler and wait until it returned from the call that is under way (client-go §147).

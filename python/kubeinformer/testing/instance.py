@@ -289,6 +289,12 @@ class Instance:
         self._listener = await self._loop.create_server(self._connections, sock=sock, backlog=LISTEN_BACKLOG)
 
     async def _stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        for sock in listener.sockets:
+            self._loop.remove_reader(sock.fileno())
+        # A listener that is closed between accept and the first step of its task leaves the connection open, unread.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        listener.close()

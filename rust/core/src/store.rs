@@ -67,10 +67,22 @@ pub struct Store<T> {
 }
 
 /// A batch with more operations than this (some milliseconds) is written into a copy. Tests are to meet both ways.
-const LONG_WRITE: usize = if cfg!(test) { 6 } else { 8192 };
+const LONG_WRITE: usize = if cfg!(feature = "shuttle") {
+    2
+} else if cfg!(test) {
+    6
+} else {
+    8192
+};
 
 /// How many slots are walked under one lock where a walk over all need not be of one cut: some 100 microseconds.
-const PIECE: usize = if cfg!(test) { 4 } else { 1024 };
+const PIECE: usize = if cfg!(feature = "shuttle") {
+    1
+} else if cfg!(test) {
+    4
+} else {
+    1024
+};
 
 impl<T: Keyed> Default for Store<T> {
     fn default() -> Self {

@@ -3,6 +3,12 @@
 //!
 //! Its condition variables never time out, so a call with a timeout that nobody wakes is such a deadlock too.
 
+#[path = "shuttle/informer.rs"]
+mod informer;
+#[path = "shuttle/queue.rs"]
+mod queue;
+#[path = "shuttle/store.rs"]
+mod store;
 #[path = "shuttle/workqueue.rs"]
 mod workqueue;
 

@@ -196,11 +196,21 @@ impl<C: Content> Gate<C> {
         state.phase = Phase::Idle;
         state.initial.processed();
         let newly_synced = self.note_synced(&state);
+        let closed = state.closed;
         drop(state);
-        self.idle.notify_one();
-        self.ready.notify_one();
+        self.phase_ended(closed);
         if newly_synced {
             self.synced.notify_all();
+        }
+    }
+
+    fn phase_ended(&self, closed: bool) {
+        self.idle.notify_one();
+        if closed {
+            // Nothing more may come: then there is no other notification for all but one of those that wait.
+            self.ready.notify_all();
+        } else {
+            self.ready.notify_one();
         }
     }
 
@@ -235,9 +245,11 @@ impl<C: Content> Gate<C> {
     }
 
     pub(super) fn end_quiet(&self) {
-        self.lock().phase = Phase::Idle;
-        self.idle.notify_one();
-        self.ready.notify_one();
+        let mut state = self.lock();
+        state.phase = Phase::Idle;
+        let closed = state.closed;
+        drop(state);
+        self.phase_ended(closed);
     }
 
     /// Waits while `pending` holds; looks again after each pop.
