@@ -231,9 +231,7 @@ def test_s197_the_overlay_keeps_the_hundred_that_were_used_last(make: Make) -> N
     assert len(cache.by_index("node", "n1")) == 100
 
 
-def test_s197_a_version_once_given_is_not_taken_back(
-    indexer: Indexer[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s197_a_version_once_given_is_not_taken_back(indexer: Indexer[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The store takes a write over, and the overlay forgets it, between the two looks of one read."""
     cache: MutationCache[Any] = MutationCache(indexer)
     indexer.add(pod("a", "5"))

@@ -1,8 +1,8 @@
 """An informer beside the log of all writes: whatever happens, cache, indices and every handler follow the server.
 
 Each rule is one thing that users, servers or networks do. When everything has come to rest, the cache equals the
-server, every index the same worked out anew, and what a handler was told, from its snapshot on, gives the cache. While no
-list was needed, a handler whose backlog may grow was told of every event that the watches had, in their order.
+server, every index the same worked out anew, and what a handler was told, from its snapshot on, gives the cache.
+While no list was needed, a handler whose backlog may grow was told of every event that the watches had, in order.
 """
 
 from __future__ import annotations

@@ -18,13 +18,18 @@ IndexFunc = Callable[[Any], Iterable[str]]
 """Takes an object, gives the values under which an index lists it."""
 
 
+_Version = tuple[str, str]
+"""uid and resourceVersion of an object."""
+
+
 class IndexFunctions:
     """Adds indexers to an informer's core, and computes the values that the core asks for."""
 
     def __init__(self, core: InformerCore) -> None:
         self._core = core
         self._functions: dict[str, IndexFunc] = {}
-        self._errors: dict[str, dict[str, Exception]] = {}
+        self._errors: dict[str, dict[str, tuple[_Version, Exception]]] = {}
+        self._adding: set[str] = set()
         self._lock = threading.Lock()
         self._guard = ForkGuard("this informer")
 
@@ -52,17 +57,22 @@ class IndexFunctions:
                 raise TypeError(f"indexers[{name!r}] must be a path, an Index or a function, not {indexer!r}")
         # The processor may ask for their values as soon as the core knows the names.
         with self._lock:
-            taken = set(declared) & set(self._core.index_names())
+            taken = set(declared) & {*self._core.index_names(), *self._adding}
             if taken:
                 raise ValueError(f"indexer conflict: {', '.join(sorted(taken))}")
             self._functions.update(functions)
-        new = self._core.begin_add_indexers(declared)
+            self._adding.update(declared)
         try:
-            values = self._evaluate(functions, new.objects()) if functions else {}
-        except BaseException:
-            self._core.abort_add_indexers(new)
-            raise
-        self._core.finish_add_indexers(new, values)
+            new = self._core.begin_add_indexers(declared)
+            try:
+                values = self._evaluate(functions, new.objects()) if functions else {}
+            except BaseException:
+                self._core.abort_add_indexers(new)
+                raise
+            self._core.finish_add_indexers(new, values)
+        finally:
+            with self._lock:
+                self._adding.difference_update(declared)
 
     def commit(self, change: Change) -> None:
         """Compute the values that `change` wants and write it."""
@@ -82,7 +92,18 @@ class IndexFunctions:
         """Index -> key -> what the index function raised, for objects in the store."""
         self._guard.check()
         with self._lock:
-            return {name: dict(errors) for name, errors in self._errors.items() if errors}
+            noted = {name: dict(errors) for name, errors in self._errors.items()}
+        # What `add` notes of an object that was written or deleted meanwhile is no longer true.
+        true: dict[str, dict[str, Exception]] = {}
+        for name, errors in noted.items():
+            for key, (version, error) in errors.items():
+                if self._is_stored(key, version):
+                    true.setdefault(name, {})[key] = error
+        return true
+
+    def _is_stored(self, key: str, version: _Version) -> bool:
+        obj = self._core.get(key)
+        return obj is not None and (obj.uid, obj.resource_version) == version
 
     def _evaluate(self, functions: Mapping[str, IndexFunc], objects: list[KubeObject]) -> dict[str, list[list[str]]]:
         return {name: [self._values(name, func, obj) for obj in objects] for name, func in functions.items()}
@@ -91,18 +112,19 @@ class IndexFunctions:
         try:
             values = _checked(func(obj))
         except Exception as error:
-            self._note(name, obj.key, error)
+            self._note(name, obj, error)
             return []
         if self._errors.get(name):
-            self._note(name, obj.key, None)
+            self._note(name, obj, None)
         return values
 
-    def _note(self, name: str, key: str, error: Exception | None) -> None:
+    def _note(self, name: str, obj: KubeObject, error: Exception | None) -> None:
+        key = obj.key
         with self._lock:
             errors = self._errors.setdefault(name, {})
             known = errors.pop(key, None) is not None
             if error is not None:
-                errors[key] = error
+                errors[key] = ((obj.uid, obj.resource_version), error)
         if error is not None and not known:
             reports.index_function_failed(name, key, error)
 
