@@ -39,10 +39,15 @@ pub struct PyItem {
 impl PyItem {
     /// Raises `TypeError` if the object is not hashable.
     pub fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::of(object.clone())
+    }
+
+    /// The same for a reference that nobody needs any more.
+    pub fn of(object: Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             hash: spread(object.hash()?),
-            kind: Kind::of(object),
-            object: object.clone().unbind(),
+            kind: Kind::of(&object),
+            object: object.unbind(),
         })
     }
 

@@ -109,7 +109,12 @@ impl Queue {
 }
 
 fn items(given: &Bound<'_, PyAny>) -> PyResult<Vec<PyItem>> {
-    given.try_iter()?.map(|item| PyItem::new(&item?)).collect()
+    let known = given.cast_exact::<PyList>().map_or(0, |list| list.len());
+    let mut items = Vec::with_capacity(known);
+    for item in given.try_iter()? {
+        items.push(PyItem::of(item?)?);
+    }
+    Ok(items)
 }
 
 #[pymethods]
