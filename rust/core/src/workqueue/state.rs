@@ -247,7 +247,7 @@ impl<T: Item> State<T> {
         if dirty {
             self.enter_line(place);
         }
-        Some((idle.then(|| self.table.remove(place).0), worked))
+        Some((idle.then(|| self.table.remove(place)), worked))
     }
 
     /// Refuses adds from now on and drops what waits (client-go §187, §189); returns what is to be dropped.
@@ -261,7 +261,7 @@ impl<T: Item> State<T> {
             let entry = self.table.value(place);
             entry.wait = None;
             if !entry.dirty && !entry.processing {
-                dropped.push(self.table.remove(place).0);
+                dropped.push(self.table.remove(place));
             }
         }
         dropped
