@@ -30,12 +30,26 @@ SLOW_EVENTS = 5_000
 
 
 def run_store() -> list[dict[str, Any]]:
-    """`test_store.py` on the client's core, timed in CPU time: a neighbour on the core is not this program's cost."""
+    """Queue and store, on the client's core."""
+    return [*summary.condense_store(_pytest("benches/test_store.py")), *prepared.measure(CLIENT_CORE)]
+
+
+def run_workqueue() -> list[dict[str, Any]]:
+    """The workqueue: one thread on the client's core, then many on all of them."""
+    alone = summary.condense_workqueue(_pytest("benches/test_workqueue.py"))
+    output = subprocess.run(
+        [sys.executable, "-m", "benches.workqueue_threads"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return [*alone, *json.loads(output.stdout)]
+
+
+def _pytest(file: str) -> dict[str, Any]:
+    """The file's report, timed in CPU time: a neighbour on the core is not this program's cost."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "store.json"
+        report = Path(folder) / "report.json"
         subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "benches/test_store.py", "-q", "--timeout=0"),
+                *(sys.executable, "-m", "pytest", file, "-q", "--timeout=0"),
                 *("--benchmark-enable", "--benchmark-timer=time.process_time"),
                 *("--benchmark-columns=min,median,max", f"--benchmark-json={report}"),
             ],
@@ -43,7 +57,8 @@ def run_store() -> list[dict[str, Any]]:
             check=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}),
         )
-        return [*summary.condense_store(json.loads(report.read_text())), *prepared.measure(CLIENT_CORE)]
+        read: dict[str, Any] = json.loads(report.read_text())
+        return read
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def measure(name: str, case: str, url: str, pods: int, events: int) -> dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs the benchmarks of kubeinformer and of its rivals.")
-    parser.add_argument("--only", choices=("store", "wire"), help="one of the two benchmarks")
+    parser.add_argument("--only", choices=("store", "workqueue", "wire"), help="one of the benchmarks")
     parser.add_argument("--peers", nargs="+", help="only these peers on the wire")
     parser.add_argument("--runs", type=int, default=5, help="how often each peer is measured on the wire")
     parser.add_argument("--pods", type=int, default=10_000)
@@ -98,8 +113,10 @@ def main() -> None:
     arguments = parser.parse_args()
     before = machine.describe()
     names = arguments.peers or [*peers.NAMES, *ours.PEER_NAMES]
-    store = run_store() if arguments.only != "wire" else []
-    runs = run_wire(names, arguments.runs, arguments.pods, arguments.events) if arguments.only != "store" else []
+    store = run_store() if arguments.only in (None, "store") else []
+    workqueue = run_workqueue() if arguments.only in (None, "workqueue") else []
+    wire_wanted = arguments.only in (None, "wire")
+    runs = run_wire(names, arguments.runs, arguments.pods, arguments.events) if wire_wanted else []
     wire = summary.condense_wire(runs)
     today = datetime.date.today().isoformat()
     results = {
@@ -110,8 +127,9 @@ def main() -> None:
         "pods": arguments.pods,
         "events": arguments.events,
         "store": store,
+        "workqueue": workqueue,
         "wire": wire,
-        "ratios": summary.ratios(store, wire),
+        "ratios": [*summary.ratios(store, wire), *summary.workqueue_ratios(workqueue)],
         "wire_runs": runs,
     }
     path = arguments.out or RESULTS / f"{today}-{machine.slug(before)}.json"

@@ -2,6 +2,7 @@
 
 Invariant: a ratio compares two figures of the same run, and kubeinformer always with the best that a rival reached:
 in a row of the queue and store the fastest rival in whichever mode is fastest for it, on the wire the best repetition.
+Of the workqueue each mode is compared with itself, and between threads the medians too, as their luck differs.
 A ratio to the msgspec rival counts iff that rival reached MSGSPEC_FLOOR objects a second.
 """
 
@@ -21,12 +22,21 @@ Record = dict[str, Any]
 
 def condense_store(report: Record) -> list[Record]:
     """Microseconds an update for each side, from a report of pytest-benchmark."""
+    return _condense(report, ("row", "mode", "side", "ours"), "updates")
+
+
+def condense_workqueue(report: Record) -> list[Record]:
+    """Microseconds a key for each mode and side, from a report of pytest-benchmark."""
+    return _condense(report, ("mode", "side", "ours"), "keys")
+
+
+def _condense(report: Record, names: tuple[str, ...], units: str) -> list[Record]:
     condensed = []
     for bench in report["benchmarks"]:
         info, stats = bench["extra_info"], bench["stats"]
-        record: Record = {name: info[name] for name in ("row", "mode", "side", "ours")}
-        record["best_us"] = stats["min"] / info["updates"] * 1e6
-        record["median_us"] = stats["median"] / info["updates"] * 1e6
+        record: Record = {name: info[name] for name in names}
+        record["best_us"] = stats["min"] / info[units] * 1e6
+        record["median_us"] = stats["median"] / info[units] * 1e6
         condensed.append(record)
     return condensed
 
@@ -80,6 +90,26 @@ def ratios(store: Iterable[Record], wire: Iterable[Record]) -> list[Record]:
     return found
 
 
+def workqueue_ratios(workqueue: Iterable[Record]) -> list[Record]:
+    """The same for the workqueue; with CPU time and medians where threads were measured by the clock on the wall."""
+    workqueue = list(workqueue)
+    found = []
+    for mine in (record for record in workqueue if record["ours"]):
+        for rival in (record for record in workqueue if record["mode"] == mine["mode"] and not record["ours"]):
+            ratio: Record = {
+                "what": f"workqueue, {mine['mode']}",
+                "ours": mine["side"],
+                "rival": rival["side"],
+                "ratio": rival["best_us"] / mine["best_us"],
+                "counts": True,
+            }
+            if "cpu_us" in mine:
+                ratio["cpu_ratio"] = rival["cpu_us"] / mine["cpu_us"]
+                ratio["median_ratio"] = rival["median_us"] / mine["median_us"]
+            found.append(ratio)
+    return found
+
+
 def render(results: Record) -> str:
     """The whole file as text."""
     machine = results["machine"]
@@ -95,6 +125,18 @@ def render(results: Record) -> str:
             [
                 (r["row"], r["mode"], r["side"], f"{r['best_us']:.2f}", f"{r['median_us']:.2f}")
                 for r in sorted(results["store"], key=lambda r: (r["row"], r["mode"], r["best_us"]))
+            ],
+        )
+    if results.get("workqueue"):
+        lines += ["", "Workqueue, add + get + done: us a key, of CPU in one thread, else by the clock on the wall"]
+        lines += _table(
+            ("mode", "side", "best", "median", "us CPU each"),
+            [
+                (
+                    *(r["mode"], r["side"], f"{r['best_us']:.3f}", f"{r['median_us']:.3f}"),
+                    f"{r['cpu_us']:.3f}" if "cpu_us" in r else "",
+                )
+                for r in results["workqueue"]
             ],
         )
     if results["wire"]:
@@ -117,7 +159,7 @@ def render(results: Record) -> str:
     if results["ratios"]:
         lines += ["", "kubeinformer against the rivals, in this run"]
         lines += _table(
-            ("what", "ours", "rival", "ratio", "by CPU", ""),
+            ("what", "ours", "rival", "ratio", "by CPU", "medians", ""),
             [
                 (
                     r["what"],
@@ -125,6 +167,7 @@ def render(results: Record) -> str:
                     r["rival"],
                     f"{r['ratio']:.2f}x",
                     f"{r['cpu_ratio']:.2f}x" if "cpu_ratio" in r else "",
+                    f"{r['median_ratio']:.2f}x" if "median_ratio" in r else "",
                     "" if r["counts"] else f"does not count: the rival is below {MSGSPEC_FLOOR:,} objects/s",
                 )
                 for r in results["ratios"]

@@ -2,7 +2,8 @@
 
 Invariant: in each mode every side takes and finishes the same keys, each round all of them. `line`: all are added, then
 taken one by one. `turn`: each is taken and finished before the next is added. `again`: each is added twice, as a key of
-its own, before it is taken. `batched`: 1000 at a time.
+its own, before it is taken. `batched`: 1000 at a time. `rate limited`: each fails once, and is taken again at once.
+For threads see `workqueue_threads.py`.
 
     python -m pytest benches/test_workqueue.py --benchmark-enable --benchmark-timer=time.process_time
 """
@@ -10,28 +11,17 @@ its own, before it is taken. `batched`: 1000 at a time.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from benches.pure_python.workqueue import WorkQueue
-from kubeinformer.workqueue import Queue, RateLimitingQueue
+from benches.workqueue_sides import SIDES, Side, keys
+from kubeinformer.workqueue import Queue
 
 KEYS = 20_000
 BATCH = 1000
 ROUNDS = 12
-
-_SIDES: dict[str, Callable[[], Any]] = {
-    "pure Python": WorkQueue,
-    "kubeinformer": RateLimitingQueue,
-    "kubeinformer, with times": lambda: Queue(name="bench"),
-}
-
-
-def _keys() -> list[str]:
-    """New objects each time, as handlers make them."""
-    return [f"namespace-{number % 10}/deployment-{number:06d}-abcde" for number in range(KEYS)]
 
 
 def _line(queue: Any, keys: Sequence[str]) -> None:
@@ -65,23 +55,35 @@ def _batched(queue: Any, keys: Sequence[str]) -> None:
         queue.done_all(queue.get_batch(BATCH))
 
 
-_MODES = {"line": _line, "turn": _turn, "again": _again, "batched": _batched}
+def _rate_limited(queue: Any, keys: Sequence[str]) -> None:
+    add, get, done, again, forget = queue.add, queue.get, queue.done, queue.add_rate_limited, queue.forget
+    for key in keys:
+        add(key)
+        failed = get()
+        again(failed)
+        done(failed)
+        succeeded = get()
+        forget(succeeded)
+        done(succeeded)
 
 
-@pytest.mark.parametrize("side", _SIDES)
-@pytest.mark.parametrize("mode", _MODES)
-def test_workqueue(benchmark: Any, mode: str, side: str) -> None:
+_MODES = {"line": _line, "turn": _turn, "again": _again, "batched": _batched, "rate limited": _rate_limited}
+_RUNS = [(mode, side) for mode in _MODES for side in SIDES if side.make_limited or mode != "rate limited"]
+
+
+@pytest.mark.parametrize(("mode", "side"), _RUNS, ids=[f"{mode}-{side.name}" for mode, side in _RUNS])
+def test_workqueue(benchmark: Any, mode: str, side: Side) -> None:
     benchmark.group = f"workqueue, {mode}"
-    benchmark.extra_info.update(mode=mode, side=side, keys=KEYS)
-    queue = _SIDES[side]()
-    keys = [key for _ in range(2) for key in _keys()[: KEYS // 2]] if mode == "again" else _keys()
+    benchmark.extra_info.update(mode=mode, side=side.name, ours=side.ours, keys=KEYS)
+    queue = side.make_limited() if mode == "rate limited" and side.make_limited else side.make()
+    given = [key for _ in range(2) for key in keys(KEYS // 2)] if mode == "again" else keys(KEYS)
     gc.collect()
     gc.freeze()
     try:
-        benchmark.pedantic(_MODES[mode], args=(queue, keys), rounds=ROUNDS, warmup_rounds=1)
+        benchmark.pedantic(_MODES[mode], args=(queue, given), rounds=ROUNDS, warmup_rounds=1)
     finally:
         gc.unfreeze()
     assert len(queue) == 0
     if isinstance(queue, Queue):
         rounds = ROUNDS + 1 if benchmark.enabled else 1
-        assert queue.stats().done == rounds * len(set(keys))
+        assert queue.stats().done == rounds * len(set(given)) * (2 if mode == "rate limited" else 1)

@@ -6,7 +6,9 @@ the dirty set needs no look at the processing set for an item that is dirty alre
 
 from __future__ import annotations
 
+import heapq
 import threading
+import time
 from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
@@ -112,5 +114,82 @@ class WorkQueue(Generic[T]):
                 if self._shutting_down:
                     raise ShutDownError
                 self._cond.wait()
+        finally:
+            self._waiting -= 1
+
+
+class RateLimitingWorkQueue(WorkQueue[T]):
+    """The same with `add_rate_limited` and `forget` (§189, §190): `base` · 2ⁿ seconds, at most `longest`; no thread.
+
+    Invariant: an item waits iff it has a deadline; entries of the heap with another one count no more.
+    """
+
+    __slots__ = ("_base", "_deadlines", "_failures", "_heap", "_longest", "_tickets")
+
+    def __init__(self, base: float, longest: float) -> None:
+        super().__init__()
+        self._base = base
+        self._longest = longest
+        self._failures: dict[T, int] = {}
+        self._deadlines: dict[T, float] = {}
+        self._heap: list[tuple[float, int, T]] = []
+        self._tickets = 0
+
+    def add_rate_limited(self, item: T) -> float:
+        with self._lock:
+            failures = self._failures.get(item, 0)
+            self._failures[item] = failures + 1
+            # Above 2 to the 62nd no delay is below the longest.
+            delay = min(self._base * (1 << min(failures, 62)), self._longest)
+            if self._shutting_down:
+                return delay
+            due = time.monotonic() + delay
+            known = self._deadlines.get(item)
+            if known is None or due < known:
+                self._deadlines[item] = due
+                self._tickets += 1
+                heapq.heappush(self._heap, (due, self._tickets, item))
+                if self._waiting:
+                    self._cond.notify()
+            return delay
+
+    def forget(self, item: T) -> None:
+        with self._lock:
+            self._failures.pop(item, None)
+
+    def get(self) -> T:
+        with self._lock:
+            if self._heap:
+                self._promote()
+            if not self._line:
+                self._wait()
+            item = self._line.popleft()
+            self._processing.add(item)
+            self._dirty.remove(item)
+            return item
+
+    def _promote(self) -> None:
+        now = time.monotonic()
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            due, _, item = heapq.heappop(heap)
+            if self._deadlines.get(item) != due:
+                continue
+            del self._deadlines[item]
+            if item not in self._dirty:
+                self._dirty.add(item)
+                if item not in self._processing:
+                    self._line.append(item)
+
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            while True:
+                self._promote()
+                if self._line:
+                    return
+                if self._shutting_down:
+                    raise ShutDownError
+                self._cond.wait(max(0.0, self._heap[0][0] - time.monotonic()) if self._heap else None)
         finally:
             self._waiting -= 1

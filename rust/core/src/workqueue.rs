@@ -25,6 +25,7 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod thread_tests;
+mod times;
 
 pub use clock::{Clock, FakeClock, Sleeper};
 pub use item::Item;

@@ -1,8 +1,8 @@
 //! `Line`: who is next. Higher priorities first, in order of arrival within one; see `aging` for the exception.
 //!
-//! Invariant: every level that is not empty has an entry at its front that counts. An entry counts iff its ticket is the
-//! one that its place has now; the caller knows that. One that left the middle of a level stays there until it comes to
-//! the front, or until most of the level is like it.
+//! Invariant: a level that is not empty has an entry that counts. An entry counts iff its ticket is the one that its place
+//! has now; the caller knows that. One that counts no more stays until a pop comes to it, or until most of the level is
+//! like it.
 
 use std::collections::VecDeque;
 
@@ -30,18 +30,24 @@ impl Level {
         }
     }
 
-    fn front(&self) -> Option<u64> {
-        self.entries.front().map(|entry| entry.ticket)
-    }
-
-    /// Restores the invariant after an entry went.
-    fn trim(&mut self, counts: impl Fn(u64, u32) -> bool) {
-        let counts = |entry: &Entry| counts(entry.ticket, entry.place);
-        while self.entries.front().is_some_and(|entry| !counts(entry)) {
+    /// The first entry that counts; None if there is none.
+    fn front(&mut self, counts: &impl Fn(u64, u32) -> bool) -> Option<Entry> {
+        loop {
+            let entry = *self.entries.front()?;
+            if counts(entry.ticket, entry.place) {
+                return Some(entry);
+            }
             self.entries.pop_front();
         }
-        if self.entries.len() > 2 * self.live + 64 {
-            self.entries.retain(counts);
+    }
+
+    /// Restores the invariant after an entry counts no more.
+    fn trim(&mut self, counts: &impl Fn(u64, u32) -> bool) {
+        if self.live == 0 {
+            self.entries.clear();
+        } else if self.entries.len() > 2 * self.live + 64 {
+            self.entries
+                .retain(|entry| counts(entry.ticket, entry.place));
         }
     }
 }
@@ -98,24 +104,28 @@ impl Line {
     pub(super) fn leave(&mut self, priority: i32, counts: impl Fn(u64, u32) -> bool) {
         let level = self.level(priority);
         level.live -= 1;
-        level.trim(counts);
+        level.trim(&counts);
         self.len -= 1;
         self.prune();
     }
 
     /// The next one's place.
     pub(super) fn pop(&mut self, counts: impl Fn(u64, u32) -> bool) -> Option<u32> {
-        let index = self.next()?;
+        let index = self.next(&counts)?;
         let level = &mut self.levels[index];
-        let entry = level.entries.pop_front().expect("the level is not empty");
+        let entry = level.front(&counts).expect("the level is not empty");
+        level.entries.pop_front();
         level.live -= 1;
-        level.trim(|ticket, place| ticket != entry.ticket && counts(ticket, place));
+        if level.live == 0 {
+            level.entries.clear();
+        }
         self.len -= 1;
         self.prune();
         Some(entry.place)
     }
 
-    fn next(&mut self) -> Option<usize> {
+    /// Index of the next one's level.
+    fn next(&mut self, counts: &impl Fn(u64, u32) -> bool) -> Option<usize> {
         let highest = self.levels.iter().rposition(|level| level.live > 0)?;
         let lower = &self.levels[..highest];
         let Some(aging) = self
@@ -130,8 +140,9 @@ impl Line {
             return Some(highest);
         }
         self.got_ahead = 0;
-        let fronts = self.levels.iter().map(Level::front).enumerate();
-        let waiting = fronts.filter_map(|(index, ticket)| ticket.map(|ticket| (ticket, index)));
+        let levels = self.levels.iter_mut().enumerate();
+        let waiting =
+            levels.filter_map(|(index, level)| Some((level.front(counts)?.ticket, index)));
         waiting.min().map(|(_, index)| index)
     }
 

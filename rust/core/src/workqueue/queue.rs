@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Sleeper};
-use super::item::{lock, Compared, Item};
+use super::item::{lock, Compared, Item, Unsure};
 use super::rate_limiter::RateLimiter;
 use super::state::{State, Stats};
 use super::AGING;
@@ -108,20 +108,33 @@ impl<T: Item> Queue<T> {
     }
 
     /// Where the item is; lets the lock go meanwhile if comparing takes foreign code.
+    #[inline]
     fn search<'a>(
+        &'a self,
+        state: Guard<'a, T>,
+        item: &T,
+    ) -> Result<(Guard<'a, T>, Option<u32>), T::Error> {
+        match state.table.find(item, &Compared::default()) {
+            Ok(found) => Ok((state, found)),
+            Err(unsure) => self.compare(state, item, unsure),
+        }
+    }
+
+    #[cold]
+    fn compare<'a>(
         &'a self,
         mut state: Guard<'a, T>,
         item: &T,
+        mut unsure: Unsure<T>,
     ) -> Result<(Guard<'a, T>, Option<u32>), T::Error> {
         let mut compared = Compared::default();
         loop {
+            self.changed(state);
+            compared.settle(item, unsure)?;
+            state = self.lock();
             match state.table.find(item, &compared) {
                 Ok(found) => return Ok((state, found)),
-                Err(unsure) => {
-                    self.changed(state);
-                    compared.settle(item, unsure)?;
-                    state = self.lock();
-                }
+                Err(more) => unsure = more,
             }
         }
     }
@@ -334,7 +347,7 @@ impl<T: Item> Queue<T> {
         let (mut state, found) = self.locate(item)?;
         let now = self.time();
         let done = found.and_then(|place| state.done(place, now));
-        let idle = state.running.is_empty();
+        let idle = state.is_idle();
         self.changed(state);
         if idle {
             self.idle.notify_all();
@@ -346,7 +359,7 @@ impl<T: Item> Queue<T> {
     pub fn done_all(&self, items: &[T]) -> Result<Vec<Duration>, T::Error> {
         let mut times = Vec::new();
         for items in items.chunks(BATCH) {
-            let mut left = Vec::new();
+            let mut left = Vec::with_capacity(items.len());
             let mut state = self.lock();
             let now = self.time();
             for item in items {
@@ -357,7 +370,7 @@ impl<T: Item> Queue<T> {
                     times.extend(worked);
                 }
             }
-            let idle = state.running.is_empty();
+            let idle = state.is_idle();
             self.changed(state);
             if idle {
                 self.idle.notify_all();
@@ -408,7 +421,7 @@ impl<T: Item> Queue<T> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state.lock();
         loop {
-            if state.running.is_empty() {
+            if state.is_idle() {
                 return Some(true);
             }
             if !state.draining {

@@ -9,6 +9,7 @@ use super::delays::Delays;
 use super::item::Item;
 use super::line::Line;
 use super::table::Table;
+use super::times::Times;
 
 /// When an item is added again.
 struct Wait {
@@ -17,19 +18,18 @@ struct Wait {
     priority: i32,
 }
 
+/// As small as it gets: with the item it fits in a line of the processor's cache.
 #[derive(Default)]
 pub(super) struct Entry {
     dirty: bool,
+    processing: bool,
     /// Of the dirty item; then of the one that is processed, until it is dirty again.
     priority: i32,
     /// In the line; 0 = not there.
     ticket: u64,
     wait: Option<Box<Wait>>,
-    /// Place among those that are processed, and the priority it was taken with.
-    running: Option<(u32, i32)>,
-    /// When it became dirty, and when it was taken, if the queue keeps times.
-    added: Option<Instant>,
-    started: Option<Instant>,
+    /// The priority that the one had when it was taken that is processed.
+    taken_with: i32,
 }
 
 /// A queue's counters and times for metrics.
@@ -63,7 +63,6 @@ pub(super) struct State<T> {
     pub(super) table: Table<T, Entry>,
     pub(super) line: Line,
     pub(super) delays: Delays,
-    pub(super) running: Vec<u32>,
     pub(super) shutting_down: bool,
     pub(super) draining: bool,
     /// Pushes into the line since the last look: as many waiters may go on.
@@ -74,6 +73,7 @@ pub(super) struct State<T> {
     pub(super) watcher: u64,
     /// Waits that were begun.
     pub(super) waits: u64,
+    times: Times,
     counts: Stats,
 }
 
@@ -83,13 +83,13 @@ impl<T: Item> State<T> {
             table: Table::new(),
             line: Line::new(aging),
             delays: Delays::default(),
-            running: Vec::new(),
             shutting_down: false,
             draining: false,
             pushed: 0,
             unreported: 0,
             watcher: 0,
             waits: 0,
+            times: Times::default(),
             counts: Stats::default(),
         }
     }
@@ -147,8 +147,10 @@ impl<T: Item> State<T> {
 
     /// The priority given, or the one with which an item was taken that is processed, or 0.
     pub(super) fn priority(&self, place: u32, given: Option<i32>) -> i32 {
-        let taken = || Some(self.table.get(place)?.running?.1);
-        given.or_else(taken).unwrap_or(0)
+        given.unwrap_or_else(|| match self.table.get(place) {
+            Some(entry) if entry.processing => entry.taken_with,
+            _ => 0,
+        })
     }
 
     fn slot(&mut self, found: Option<u32>, item: T) -> (u32, Option<T>) {
@@ -163,16 +165,19 @@ impl<T: Item> State<T> {
         if !entry.dirty {
             entry.dirty = true;
             entry.priority = priority;
-            entry.added = now;
+            let processing = entry.processing;
+            if let Some(now) = now {
+                self.times.dirty(place, now);
+            }
             self.counts.depth += 1;
             self.counts.adds += 1;
             self.unreported += 1;
-            if entry.running.is_none() {
+            if !processing {
                 self.enter_line(place);
             }
         } else if priority > entry.priority {
             let before = std::mem::replace(&mut entry.priority, priority);
-            if entry.running.is_none() {
+            if !entry.processing {
                 entry.ticket = self.line.push(priority, place);
                 let table = &self.table;
                 self.line
@@ -210,16 +215,15 @@ impl<T: Item> State<T> {
         let entry = self.table.value(place);
         entry.dirty = false;
         entry.ticket = 0;
-        entry.running = Some((self.running.len() as u32, entry.priority));
-        entry.started = now;
-        let added = entry.added.take();
-        let waited = now
-            .zip(added)
-            .map(|(now, added)| now.saturating_duration_since(added));
-        self.running.push(place);
+        entry.processing = true;
+        entry.taken_with = entry.priority;
         self.counts.depth -= 1;
+        self.counts.processing += 1;
         self.counts.taken += 1;
-        self.counts.queue_duration += waited.unwrap_or_default();
+        let waited = now.map(|now| self.times.taken(place, now));
+        if let Some(waited) = waited {
+            self.counts.queue_duration += waited;
+        }
         Some((self.table.item(place), waited))
     }
 
@@ -230,23 +234,20 @@ impl<T: Item> State<T> {
         now: Option<Instant>,
     ) -> Option<(Option<T>, Option<Duration>)> {
         let entry = self.table.value(place);
-        let (index, _) = entry.running.take()?;
-        let started = entry.started.take();
-        let (dirty, idle) = (entry.dirty, !entry.dirty && entry.wait.is_none());
-        self.running.swap_remove(index as usize);
-        if let Some(&moved) = self.running.get(index as usize) {
-            let running = &mut self.table.value(moved).running;
-            running.as_mut().expect("it is processed").0 = index;
+        if !std::mem::take(&mut entry.processing) {
+            return None;
         }
-        let worked = now
-            .zip(started)
-            .map(|(now, started)| now.saturating_duration_since(started));
+        let (dirty, idle) = (entry.dirty, !entry.dirty && entry.wait.is_none());
+        self.counts.processing -= 1;
         self.counts.done += 1;
-        self.counts.work_duration += worked.unwrap_or_default();
+        let worked = now.map(|now| self.times.done(place, now));
+        if let Some(worked) = worked {
+            self.counts.work_duration += worked;
+        }
         if dirty {
             self.enter_line(place);
         }
-        Some((idle.then(|| self.table.remove(place).0), worked))
+        Some((idle.then(|| self.table.remove(place)), worked))
     }
 
     /// Refuses adds from now on and drops what waits (client-go §187, §189); returns what is to be dropped.
@@ -259,11 +260,16 @@ impl<T: Item> State<T> {
             }
             let entry = self.table.value(place);
             entry.wait = None;
-            if !entry.dirty && entry.running.is_none() {
-                dropped.push(self.table.remove(place).0);
+            if !entry.dirty && !entry.processing {
+                dropped.push(self.table.remove(place));
             }
         }
         dropped
+    }
+
+    /// Whether nothing is processed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.counts.processing == 0
     }
 
     pub(super) fn retried(&mut self) {
@@ -271,17 +277,13 @@ impl<T: Item> State<T> {
     }
 
     pub(super) fn stats(&self, now: Instant) -> Stats {
-        let started = self
-            .running
-            .iter()
-            .filter_map(|&place| self.table.get(place)?.started);
-        let running = started.map(|started| now.saturating_duration_since(started));
-        let (sum, longest) = running
+        let (sum, longest) = self
+            .times
+            .running(now)
             .fold((Duration::ZERO, Duration::ZERO), |(sum, longest), it| {
                 (sum + it, longest.max(it))
             });
         Stats {
-            processing: self.running.len(),
             waiting: self.delays.len(),
             unfinished_work: sum,
             longest_running_processor: longest,

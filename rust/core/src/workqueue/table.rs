@@ -66,15 +66,15 @@ impl<T: Item, V> Table<T, V> {
     pub(super) fn insert(&mut self, item: T, value: V) -> u32 {
         let hash = item.hash();
         self.births += 1;
-        let slot = Slot {
-            birth: self.births,
-            content: Some((item, value)),
-        };
+        let birth = self.births;
         let place = if let Some(place) = self.free.pop() {
-            self.slots[place as usize] = slot;
+            let slot = &mut self.slots[place as usize];
+            slot.birth = birth;
+            slot.content = Some((item, value));
             place
         } else {
-            self.slots.push(slot);
+            let content = Some((item, value));
+            self.slots.push(Slot { birth, content });
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 items fit into memory")
         };
         let slots = &self.slots;
@@ -84,17 +84,15 @@ impl<T: Item, V> Table<T, V> {
     }
 
     /// Lets an item go; drop it without the lock.
-    pub(super) fn remove(&mut self, place: u32) -> (T, V) {
+    pub(super) fn remove(&mut self, place: u32) -> T {
         let slot = &mut self.slots[place as usize];
-        let content = slot.content.take().expect(TAKEN);
-        let entry = self
-            .places
-            .find_entry(content.0.hash(), |&other| other == place);
+        let (item, _) = slot.content.take().expect(TAKEN);
+        let entry = self.places.find_entry(item.hash(), |&other| other == place);
         entry
             .expect("a taken slot has its place in the table")
             .remove();
         self.free.push(place);
-        content
+        item
     }
 
     pub(super) fn item(&self, place: u32) -> &T {

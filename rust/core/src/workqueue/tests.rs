@@ -196,6 +196,10 @@ fn an_add_again_raises_the_priority_and_never_lowers_it() {
         queue.add(item, priority).unwrap();
     }
     assert_eq!(drain(&queue), ["b", "c", "d", "a"]);
+    for (item, priority) in [("a", -1), ("b", -1), ("a", 0)] {
+        queue.add(item, priority).unwrap();
+    }
+    assert_eq!(drain(&queue), ["a", "b"], "it was the first of those below");
     queue.add("a", 0).unwrap();
     assert_eq!(take(&queue), Some("a"));
     queue.add("a", -3).unwrap();

@@ -9,11 +9,17 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Str,
-    Bytes,
-    Int,
-    Foreign,
+    Foreign = 0,
+    Str = 1,
+    Bytes = 2,
+    Int = 3,
 }
+
+/// Where `PyItem::word` has the kind: between the bits of a hash by which a table chooses a bucket, and the highest, by
+/// which it tells those of a bucket apart.
+const KIND: u32 = 48;
+const KIND_BITS: u64 = 3 << KIND;
+const FOREIGN: u64 = (Kind::Foreign as u64) << KIND;
 
 impl Kind {
     fn of(object: &Bound<'_, PyAny>) -> Self {
@@ -31,19 +37,29 @@ impl Kind {
 
 /// Cloned, compared and dropped by attached threads only.
 pub struct PyItem {
-    hash: u64,
-    kind: Kind,
+    /// Hash and kind: two words are passed in registers, and of items there are many moves.
+    word: u64,
     object: Py<PyAny>,
 }
 
 impl PyItem {
     /// Raises `TypeError` if the object is not hashable.
     pub fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::of(object.clone())
+    }
+
+    /// The same for a reference that nobody needs any more.
+    pub fn of(object: Bound<'_, PyAny>) -> PyResult<Self> {
+        let hash = spread(object.hash()?) & !KIND_BITS;
+        let kind = Kind::of(&object) as u64;
         Ok(Self {
-            hash: spread(object.hash()?),
-            kind: Kind::of(object),
-            object: object.clone().unbind(),
+            word: hash | kind << KIND,
+            object: object.unbind(),
         })
+    }
+
+    fn kind(&self) -> u64 {
+        self.word & KIND_BITS
     }
 
     pub fn object(&self) -> &Py<PyAny> {
@@ -62,8 +78,7 @@ impl Clone for PyItem {
     fn clone(&self) -> Self {
         // The thread is attached already: this only says so.
         Python::attach(|py| Self {
-            hash: self.hash,
-            kind: self.kind,
+            word: self.word,
             object: self.object.clone_ref(py),
         })
     }
@@ -73,15 +88,15 @@ impl Item for PyItem {
     type Error = PyErr;
 
     fn hash(&self) -> u64 {
-        self.hash
+        self.word & !KIND_BITS
     }
 
     fn same(&self, other: &Self) -> Option<bool> {
         if self.object.is(&other.object) {
             return Some(true);
         }
-        match (self.kind, other.kind) {
-            (Kind::Foreign, _) | (_, Kind::Foreign) => None,
+        match (self.kind(), other.kind()) {
+            (FOREIGN, _) | (_, FOREIGN) => None,
             (kind, other_kind) if kind != other_kind => Some(false),
             _ => self.equals(other).ok(),
         }

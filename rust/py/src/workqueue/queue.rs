@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use kubeinformer_core::workqueue::rate_limiter::{default_controller, RateLimiter};
-use kubeinformer_core::workqueue::{Options, Queue as Core, Take, Taken, Waited, AGING};
+use kubeinformer_core::workqueue::{Options, Queue as Core, Take, Waited, AGING};
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -54,12 +54,6 @@ impl Queue {
             .map_or(Ok(()), |metrics| metrics.added(py, &self.core))
     }
 
-    fn report_taken(&self, py: Python<'_>, taken: &Taken<Py<PyAny>>) -> PyResult<()> {
-        self.metrics
-            .as_ref()
-            .map_or(Ok(()), |metrics| metrics.taken(py, taken.waited))
-    }
-
     /// What `take` takes, once it takes something.
     fn next<R>(
         &self,
@@ -94,7 +88,9 @@ impl Queue {
             core.take(|item| item.object().clone_ref(py))
         })?;
         self.report(py)?;
-        self.report_taken(py, &taken)?;
+        if let Some(metrics) = &self.metrics {
+            metrics.taken(py, taken.waited)?;
+        }
         Ok(taken.item)
     }
 
@@ -109,7 +105,12 @@ impl Queue {
 }
 
 fn items(given: &Bound<'_, PyAny>) -> PyResult<Vec<PyItem>> {
-    given.try_iter()?.map(|item| PyItem::new(&item?)).collect()
+    let known = given.cast_exact::<PyList>().map_or(0, |list| list.len());
+    let mut items = Vec::with_capacity(known);
+    for item in given.try_iter()? {
+        items.push(PyItem::of(item?)?);
+    }
+    Ok(items)
 }
 
 #[pymethods]
@@ -168,8 +169,10 @@ impl Queue {
             core.take_many(max_items, |item| item.object().clone_ref(py))
         })?;
         self.report(py)?;
-        for taken in &batch {
-            self.report_taken(py, taken)?;
+        if let Some(metrics) = &self.metrics {
+            for taken in &batch {
+                metrics.taken(py, taken.waited)?;
+            }
         }
         PyList::new(py, batch.into_iter().map(|taken| taken.item))
     }
