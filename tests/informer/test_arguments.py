@@ -11,7 +11,15 @@ from kubernetes.client import CoreV1Api
 from new_informer import PODS
 
 from kubeinformer import ResourceEventHandlerFuncs, SharedInformerFactory, wait_for, wait_for_cache_sync
-from kubeinformer.cache import new_informer, new_shared_index_informer
+from kubeinformer.cache import (
+    ExpirationCache,
+    ListPager,
+    UndeltaStore,
+    new_informer,
+    new_shared_index_informer,
+    new_ttl_store,
+)
+from kubeinformer.cache.synctrack import Lazy
 from kubeinformer.informers import DynamicSharedInformerFactory
 from kubeinformer.testing import APIServer
 
@@ -97,6 +105,19 @@ def test_a_resync_period_of_new_informers(server: APIServer) -> None:
         new_shared_index_informer(server.api_client(), PODS, "30")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="resync_period must be a number of seconds, not str"):
         new_informer(server.api_client(), PODS, "30", ResourceEventHandlerFuncs())  # type: ignore[arg-type]
+
+
+def test_functions_of_tools_of_their_own() -> None:
+    nothing: Any = None
+    for argument, make in [
+        ("page_func", lambda: ListPager(nothing)),
+        ("push_func", lambda: UndeltaStore(nothing)),
+        ("evaluate", lambda: Lazy(nothing)),
+        ("expiration_policy", lambda: ExpirationCache(None, nothing)),
+        ("key_func", lambda: new_ttl_store("key", 1.0)),  # type: ignore[arg-type]
+    ]:
+        with pytest.raises(TypeError, match=f"{argument}.* must be callable"):
+            make()
 
 
 def calls_without_stop(factory: SharedInformerFactory) -> list[Callable[[Any], object]]:

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 
+def check_callable(**functions: object) -> None:
+    """Return iff all of these can be called.
+
+    Raises:
+        TypeError: one cannot; the message has its name.
+    """
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"{name} must be callable, not {type(function).__name__}")
+
+
 def check_stop(stop: object) -> None:
     """Return iff this can be a stop event.
 

@@ -285,7 +285,7 @@ class SharedIndexInformer(Generic[T]):
 
         Returns:
             Names of the threads that are still busy: handlers that have not returned. The calling thread is not
-            waited for.
+            waited for; two handlers that call this wait for each other, so give them a timeout.
         """
         self.stop()
         threads = self._handlers.close()

@@ -313,7 +313,8 @@ class SharedInformerFactory(Groups):
     def shutdown(self, timeout: float | None = None) -> list[str]:
         """Stop every informer, wait for all threads to end, close connections (client-go §174). Any number of times.
 
-        The factory's `InformerName` is released.
+        The factory's `InformerName` is released. A handler that calls it is not waited for; two that do wait for each
+        other, so give them a timeout.
 
         Args:
             timeout: seconds to wait at most; None = until the last handler has returned.
