@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 import pytest
 from informer_support import Recorder, eventually, widget
 
-from kubeinformer import ControllerOptions, KubeObject
+from kubeinformer import ControllerOptions, InformerName, KubeObject, transform
 from kubeinformer.informers import DynamicSharedInformerFactory, MetadataSharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import config_map, pod
@@ -105,3 +106,25 @@ def test_what_a_server_sends_whole_is_cut_and_reported_once(
     assert [message for message in caplog.messages if "whole objects" in message] == [
         "v1/pods: the server sends whole objects where metadata was asked for"
     ]
+
+
+@pytest.mark.usefixtures("quick_backoff")
+@pytest.mark.parametrize("cls", [DynamicSharedInformerFactory, MetadataSharedInformerFactory])
+def test_a_factory_has_the_options_of_the_typed_one(
+    server: APIServer, make_dynamic: Callable[..., Any], cls: type[DynamicSharedInformerFactory]
+) -> None:
+    server.create(pod("a"))
+    failures: list[Exception] = []
+    factory = make_dynamic(
+        cls,
+        transform=transform.drop("metadata.labels"),
+        custom_resync_config={"pods": 30.0},
+        watch_error_handler=lambda _reflector, error: failures.append(error),
+        name=InformerName("my controller"),
+    )
+    informer = factory.for_resource("v1", "pods").informer()
+    server.faults.close(times=1)
+    with factory.running(timeout=10):
+        assert [obj.labels for obj in informer.indexer().list()] == [{}]
+        assert any("my controller/pods" in thread.name for thread in threading.enumerate())
+    assert failures

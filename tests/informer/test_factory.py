@@ -15,6 +15,7 @@ from kubeinformer import (
     Error,
     KubeObject,
     SharedInformerFactory,
+    transform,
 )
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
@@ -111,3 +112,27 @@ def test_custom_resync_config_replaces_the_period_of_some_resources(server: APIS
 def test_a_bad_period_of_a_resource_is_refused(make_factory: Make, period: float) -> None:
     with pytest.raises(ValueError, match=r"custom_resync_config\[v1/pods\] must be 0 or more"):
         make_factory(custom_resync_config={PODS: period})
+
+
+@pytest.mark.usefixtures("quick_backoff")
+def test_informer_for_gives_the_transform_and_the_error_handler_of_the_factory(
+    server: APIServer, make_factory: Make
+) -> None:
+    """client-go's InformerFor sets the factory's transform, too."""
+    errors: list[Exception] = []
+    factory = make_factory(
+        transform=transform.drop("spec"), watch_error_handler=lambda _reflector, error: errors.append(error)
+    )
+    server.create({**pod("a"), "metadata": {"name": "a", "namespace": "default", "labels": {"app": "mine"}}})
+    server.faults.close(times=1)
+    informer = factory.informer_for(PODS, NewInformer())
+    with factory.running(timeout=10):
+        assert [obj.get_path("spec") for obj in informer.indexer().list()] == [None]
+    assert errors
+
+
+def test_namespaces_in_another_order_are_the_same_scope(make_factory: Make) -> None:
+    factory = make_factory(namespaces=["b", "a"])
+    pods = factory.core().v1().pods
+    assert pods().informer() is pods(namespaces=["a", "b"]).informer() is pods(namespaces=["b", "a"]).informer()
+    assert pods().informer().name == "pods"

@@ -170,3 +170,20 @@ def test_readings_of_many_objects(server: APIServer, factory: SharedInformerFact
     assert "default/web-0" in indexer
     assert "default/web-99" not in indexer
     assert indexer.get({"metadata": {"name": "web-3", "namespace": "default"}}).name == "web-3"  # type: ignore[union-attr]
+
+
+def test_no_index_error_keeps_the_objects_of_its_batch_alive(server: APIServer, factory: SharedInformerFactory) -> None:
+    def fails(obj: KubeObject) -> list[str]:
+        try:
+            raise KeyError(obj.name)
+        except KeyError as error:
+            raise LookupError("no index") from error
+
+    informer = factory.core().v1().pods().informer()
+    informer.add_indexers({"fails": fails})
+    server.create(pod("a"))
+    with factory.running(timeout=10):
+        error = informer.index_errors()["fails"]["default/a"]
+        assert error.__traceback__ is None
+        assert isinstance(error.__cause__, KeyError)
+        assert error.__cause__.__traceback__ is None

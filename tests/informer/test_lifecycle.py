@@ -170,16 +170,21 @@ try:
         print("waiting", flush=True)
         for event in informer.events():
             pass
+    elif sys.argv[2] == "run":
+        informer = factory.core().v1().nodes().informer()
+        print("waiting", flush=True)
+        informer.run()
     else:
         print("waiting", flush=True)
         factory.wait_for_cache_sync()
 except KeyboardInterrupt:
+    assert sys.argv[2] != "run" or informer.is_stopped()
     factory.shutdown(5)
     print("interrupted", flush=True)
 """
 
 
-@pytest.mark.parametrize("blocking", ["events", "wait"])
+@pytest.mark.parametrize("blocking", ["events", "run", "wait"])
 def test_ctrl_c_ends_a_blocking_call_of_the_main_thread_within_200_ms(server: APIServer, blocking: str) -> None:
     if blocking == "wait":
         server.faults.stall(times=None)

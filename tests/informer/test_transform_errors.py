@@ -280,3 +280,21 @@ def test_a_get_under_way_ends_with_the_informer(server: APIServer, make_factory:
     begin = time.monotonic()
     assert factory.shutdown(timeout=10) == []
     assert time.monotonic() - begin < 2
+
+
+def test_no_error_keeps_what_was_transformed_with_it(server: APIServer, make_factory: Make) -> None:
+    def function(obj: dict[str, Any]) -> dict[str, Any]:
+        if obj["metadata"]["name"] == "web-1":
+            raise ValueError("no")
+        return obj
+
+    for number in range(5):
+        server.create(pod(f"web-{number}"))
+    informer, _ = follow(make_factory(transform=function))
+    error = informer.transform_errors()[KEY]
+    assert error.__traceback__ is not None
+    frame = error.__traceback__.tb_frame
+    held: list[Any] = []
+    while (frame := frame.f_back) is not None:  # type: ignore[assignment]
+        held += [value for value in frame.f_locals.values() if isinstance(value, list) and value]
+    assert held == []

@@ -15,7 +15,9 @@ from kubeinformer.workqueue import (
     LOW_PRIORITY,
     FakeClock,
     ItemExponentialFailureRateLimiter,
+    Queue,
     RateLimitingQueue,
+    enqueue_handler,
     run_workers,
 )
 
@@ -221,3 +223,17 @@ def test_bad_arguments_are_named(queue: RateLimitingQueue[str]) -> None:
         run_workers(queue, print, workers=0)
     with pytest.raises(TypeError, match="reconcile"):
         run_workers(queue, None)
+
+
+def test_arguments_of_a_wrong_type_are_named() -> None:
+    queue: RateLimitingQueue[str] = RateLimitingQueue()
+    with pytest.raises(TypeError, match="queue must be a RateLimitingQueue, not Queue"):
+        run_workers(Queue(), lambda _item: None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="workers must be a whole number, not str"):
+        run_workers(queue, lambda _item: None, workers="4")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"stop must be a threading.Event or None, not int"):
+        run_workers(queue, lambda _item: None, stop=4)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="queue must be a Queue, not str"):
+        enqueue_handler("pods")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="key must be callable, not str"):
+        enqueue_handler(queue, "namespace")  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ from kubeinformer.cache.keys import (
     split_meta_namespace_key,
 )
 from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.listers import GenericLister
 from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
 from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.object_name import (
@@ -49,6 +50,9 @@ from kubeinformer.cache.reflector_store import (
     new_namespace_keyed_indexer_and_reflector,
     new_reflector,
 )
+from kubeinformer.cache.registration import HandlerRegistration
+from kubeinformer.cache.shared_indexer import SharedIndexer
+from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.cache.undelta_store import UndeltaStore
@@ -71,6 +75,8 @@ __all__ = [
     "ExpirationPolicy",
     "ExplicitKey",
     "FilteringResourceEventHandler",
+    "GenericLister",
+    "HandlerRegistration",
     "Indexer",
     "InformerName",
     "InformerNameAndResource",
@@ -85,6 +91,8 @@ __all__ = [
     "ResourceEventHandler",
     "ResourceEventHandlerDetailedFuncs",
     "ResourceEventHandlerFuncs",
+    "SharedIndexInformer",
+    "SharedIndexer",
     "Store",
     "SyncAllInfo",
     "SyncResult",

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from kubeinformer._core import InformerCore, Untransformed
 from kubeinformer.cache import reports
+from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.identity import InformerNameAndResource
 from kubeinformer.cache.index_functions import IndexFunctions
@@ -163,15 +164,30 @@ class Controller:
         self._included.append(registration)
         self._threads.append(registration.thread)
 
-    def run(self, stop: threading.Event) -> None:
-        """Start, and block until `stop` is set and all threads have ended (client-go's Run). Once (§156)."""
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Start, and block until `stop` is set, or `stop()` called, and all threads have ended (client-go's Run, §156).
+
+        Once: if it was started before, it says so in the log and returns. Ctrl-C in the main thread stops it, too.
+
+        Raises:
+            TypeError: `stop` is no event.
+            ForkedError: it was made by the parent of this process.
+        """
+        check_stop(stop)
         if not self.start():
             reports.run_twice(self.name)
             return
-        while not stop.wait(0.1) and not self.core.is_stopped():
-            pass
-        self.stop()
+        self.wait_stopped(stop)
         join(self.threads(), None)
+
+    def wait_stopped(self, stop: threading.Event | None) -> None:
+        """Block until `stop` is set or somebody else has stopped it; it is stopped then, also by Ctrl-C."""
+        pause = stop if stop is not None else threading.Event()
+        try:
+            while not pause.wait(0.1) and not self.core.is_stopped():
+                pass
+        finally:
+            self.stop()
 
     def has_synced(self) -> bool:
         """Whether the first list is in the store, and the handler it was made with has returned from all of it."""

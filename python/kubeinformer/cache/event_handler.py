@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
@@ -62,7 +63,7 @@ class ResourceEventHandlerFuncs(_Funcs[T]):
             delete_func: takes the final state or a `DeletedFinalStateUnknown`.
 
         Raises:
-            TypeError: an argument is neither None nor callable.
+            TypeError: an argument is neither None nor callable, or is a coroutine function.
         """
         _check_callable(add_func=add_func, update_func=update_func, delete_func=delete_func)
         self.add_func = add_func
@@ -92,7 +93,7 @@ class ResourceEventHandlerDetailedFuncs(_Funcs[T]):
             delete_func: takes the final state or a `DeletedFinalStateUnknown`.
 
         Raises:
-            TypeError: an argument is neither None nor callable.
+            TypeError: an argument is neither None nor callable, or is a coroutine function.
         """
         _check_callable(add_func=add_func, update_func=update_func, delete_func=delete_func)
         self.add_func = add_func
@@ -167,16 +168,21 @@ def check_handler(handler: object) -> None:
     """Return iff this can be a handler.
 
     Raises:
-        TypeError: it lacks a method.
+        TypeError: it lacks a method, is a class, or has a coroutine function for a method, which nobody would await.
     """
+    if isinstance(handler, type):
+        raise TypeError(f"handler must be an object, not the class {handler.__name__}")
     if not isinstance(handler, ResourceEventHandler):
         raise TypeError(
             f"handler must have on_add, on_update and on_delete, which {type(handler).__name__} has not; "
             "wrap functions in ResourceEventHandlerFuncs"
         )
+    _check_callable(**{f"handler.{name}": getattr(handler, name) for name in ("on_add", "on_update", "on_delete")})
 
 
 def _check_callable(**functions: Any) -> None:
     for name, func in functions.items():
         if func is not None and not callable(func):
             raise TypeError(f"{name} must be callable, not {type(func).__name__}")
+        if iscoroutinefunction(func):
+            raise TypeError(f"{name} must not be a coroutine function: it is called on a thread, and never awaited")

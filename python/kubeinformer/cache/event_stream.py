@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import InformerCore, KubeObject, Listener
 from kubeinformer.cache import reports
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.registration import ADD, BATCH, UPDATE, last_state
-from kubeinformer.errors import ModelError
+from kubeinformer.errors import ForkedError, ModelError
 
 T = TypeVar("T")
 
@@ -50,8 +51,9 @@ class EventStream(Generic[T]):
     """An iterator over events; it belongs to one thread at a time.
 
     Iteration blocks until the next event, in the main thread such that Ctrl-C acts within 0.1 s, and ends when the
-    informer stops, when the stream is closed, or when no event has come for `timeout` seconds. Of a typed informer, an
-    object that is no valid model is reported and left out, and ADDED when it is valid; its deletion has no object.
+    informer stops, when the stream is closed, or when no event has come for `timeout` seconds. A stream that is let go
+    of, as by a loop that breaks, is closed. Of a typed informer, an object that is no valid model is reported and left
+    out, and ADDED when it is valid; its deletion has no object.
     """
 
     def __init__(
@@ -104,6 +106,11 @@ class EventStream(Generic[T]):
     def close(self) -> None:
         """End the stream and free what waits in it. From any thread; a loop that waits ends at once."""
         self._core.remove_listener(self._listener)
+
+    def __del__(self) -> None:
+        # What comes for a stream that nobody reads would be kept until the informer stops.
+        with suppress(ForkedError):
+            self.close()
 
     def __enter__(self) -> EventStream[T]:
         return self

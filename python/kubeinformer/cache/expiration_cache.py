@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from kubeinformer.cache.arguments import check_callable
 from kubeinformer.cache.clock import Clock, SystemClock
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.keys import deletion_handling_meta_namespace_key_func
@@ -62,6 +63,9 @@ class ExpirationCache(Generic[T]):
             comes as an ObjectKeyError.
         expiration_policy: says what has expired.
         clock: None = the system's; the policy's own has to be the same.
+
+    Raises:
+        TypeError: `key_func` is not callable, or `expiration_policy` has no `is_expired`.
     """
 
     def __init__(
@@ -71,6 +75,9 @@ class ExpirationCache(Generic[T]):
         *,
         clock: Clock | None = None,
     ) -> None:
+        if key_func is not None:
+            check_callable(key_func=key_func)
+        check_callable(**{"expiration_policy.is_expired": getattr(expiration_policy, "is_expired", None)})
         self._key_func = key_func or deletion_handling_meta_namespace_key_func
         self._policy = expiration_policy
         self._clock = clock or SystemClock()

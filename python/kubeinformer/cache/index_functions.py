@@ -89,7 +89,7 @@ class IndexFunctions:
         return _checked(self._functions[name](obj))
 
     def errors(self) -> dict[str, dict[str, Exception]]:
-        """Index -> key -> what the index function raised, for objects in the store."""
+        """Index -> key -> what the index function raised, without its traceback, for objects in the store."""
         self._guard.check()
         with self._lock:
             noted = {name: dict(errors) for name, errors in self._errors.items()}
@@ -125,14 +125,28 @@ class IndexFunctions:
             known = errors.pop(key, None) is not None
             if error is not None:
                 errors[key] = ((obj.uid, obj.resource_version), error)
-        if error is not None and not known:
-            reports.index_function_failed(name, key, error)
+        if error is not None:
+            if not known:
+                reports.index_function_failed(name, key, error)
+            _forget_frames(error)
 
     def _forget(self, keys: list[str]) -> None:
         with self._lock:
             for errors in self._errors.values():
                 for key in keys:
                     errors.pop(key, None)
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks, which the log has: their frames hold every object that was indexed together with this."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        one = pending.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            pending += [one.__cause__, one.__context__]
+            one.__traceback__ = None
 
 
 def _checked(values: Iterable[str] | None) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer._core import Index, KubeObject, Transform
+from kubeinformer.cache.arguments import check_period
 from kubeinformer.cache.controller import Controller, ControllerOptions
 from kubeinformer.cache.event_handler import ResourceEventHandler
 from kubeinformer.cache.index_functions import IndexFunc
@@ -53,8 +54,7 @@ def new_shared_index_informer(
         ValueError: `resync_period` is negative, a namespace is empty or named twice, there are `namespaces` with a
             `ListWatch`, or a path of an index does not parse.
     """
-    if not resync_period >= 0:
-        raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
+    check_period("resync_period", resync_period)
     if isinstance(namespaces, str):
         raise TypeError(f"namespaces must be a sequence of names, not a string: [{namespaces!r}]")
     if namespaces is not None and (not namespaces or not all(namespaces) or len(set(namespaces)) < len(namespaces)):

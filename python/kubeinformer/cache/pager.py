@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from kubeinformer.cache.arguments import check_callable
 from kubeinformer.cache.list_watch_bodies import list_dict, refusal_of
 from kubeinformer.errors import Error
 from kubeinformer.options import ListOptions
@@ -35,6 +36,7 @@ class ListPager:
         full_list_if_expired: fall back.
 
     Raises:
+        TypeError: `page_func` is not callable.
         ValueError: `page_size` is below 1, or `page_buffer_size` below 0.
     """
 
@@ -46,6 +48,7 @@ class ListPager:
         page_buffer_size: int = DEFAULT_PAGE_BUFFER_SIZE,
         full_list_if_expired: bool = True,
     ) -> None:
+        check_callable(page_func=page_func)
         if page_size < 1:
             raise ValueError(f"page_size must be at least 1, not {page_size}")
         if page_buffer_size < 0:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kubeinformer._core import Indexer, InformerCore, KubeObject, take_deltas
 from kubeinformer.cache import reports
+from kubeinformer.cache.arguments import check_period
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.clock import Clock
 from kubeinformer.cache.keys import NAMESPACE_INDEX, meta_namespace_index_func, meta_namespace_key_func
@@ -102,8 +103,7 @@ def new_reflector(
             raise TypeError(
                 f"store must have add, update, delete, replace and resync: {type(store).__name__} lacks one"
             )
-    if not resync_period >= 0:
-        raise ValueError(f"resync_period must be 0 or more seconds, not {resync_period}")
+    check_period("resync_period", resync_period)
     core = InformerCore(
         str(resource), keep_managed_fields=keep_managed_fields, max_object_bytes=max_object_bytes, decode_cache=0
     )

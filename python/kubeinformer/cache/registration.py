@@ -28,6 +28,8 @@ ADD, UPDATE, DELETE, TOMBSTONE = range(4)
 
 BATCH = 1000
 
+_SLICE = 0.1
+
 
 class HandlerRegistration(Generic[T]):
     """What `add_event_handler` returns.
@@ -76,12 +78,19 @@ class HandlerRegistration(Generic[T]):
         return SyncChecker(f"{self._informer_name} + event handler {self.name}", self.has_synced, self._wait_synced)
 
     def _wait_synced(self, timeout: float | None) -> bool | None:
-        begin = time.monotonic()
-        # Only what is in the store and with the listeners can be the whole first list.
-        if not self._core.wait_synced(timeout):
-            return False if self._core.is_stopped() or self.listener.is_closed() else None
-        left = None if timeout is None else max(0.0, begin + timeout - time.monotonic())
-        return self.listener.wait_initial_list(left)
+        deadline = None if timeout is None else time.monotonic() + timeout
+
+        def left() -> float | None:
+            return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+        # Only what is in the store and with the listeners can be the whole first list. The removal of the handler wakes
+        # nobody who waits for the store.
+        while not self._core.wait_synced(_SLICE if (rest := left()) is None else min(_SLICE, rest)):
+            if self._core.is_stopped() or self.listener.is_closed():
+                return False
+            if rest == 0:
+                return None
+        return self.listener.wait_initial_list(left())
 
     def wait_for_resource_version(
         self, resource_version: str, timeout: float | None = None, namespace: str | None = None
@@ -116,16 +125,24 @@ class HandlerRegistration(Generic[T]):
         return self.listener.stats()[3]
 
     def _run(self) -> None:
-        while (batch := self.listener.pop_batch(BATCH)) is not None:
-            for kind, first, second in batch:
-                if self.listener.is_closed():
-                    return
-                try:
-                    self._call(kind, first, second)
-                except BaseException as error:
-                    self._errors += 1
-                    key = first if kind == TOMBSTONE else first.key
-                    reports.handler_failed(self.name, key, error)
+        while self._deliver():
+            pass
+
+    def _deliver(self) -> bool:
+        """Call the handler for one batch; False when it is over. A function, so that no wait keeps a batch alive."""
+        batch = self.listener.pop_batch(BATCH)
+        if batch is None:
+            return False
+        for kind, first, second in batch:
+            if self.listener.is_closed():
+                return False
+            try:
+                self._call(kind, first, second)
+            except BaseException as error:
+                self._errors += 1
+                key = first if kind == TOMBSTONE else first.key
+                reports.handler_failed(self.name, key, error)
+        return True
 
     def _call(self, kind: int, first: Any, second: Any) -> None:
         convert = self._convert

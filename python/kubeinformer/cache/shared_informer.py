@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Index, KubeObject, Transform
 from kubeinformer.cache import reports
+from kubeinformer.cache.arguments import check_period, check_stop
 from kubeinformer.cache.controller import Controller, WatchErrorHandler, join
 from kubeinformer.cache.done_checker import SyncChecker
 from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
+from kubeinformer.cache.handlers import DEFAULT_BACKLOG, Backlog, Handlers, backlog_limits
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.resource_version import wait_for_resource_version
@@ -25,22 +28,6 @@ T = TypeVar("T")
 
 MINIMUM_RESYNC_PERIOD = 1.0
 """Seconds; a shorter period of a handler is raised to it (client-go §129)."""
-
-DEFAULT_BACKLOG = (100_000, 256 << 20)
-"""Notifications and bytes that wait for one handler before later ones are merged per key."""
-
-Backlog = tuple[int, int] | str
-
-
-class Handlers:
-    """The registrations of an informer, whatever type their handlers take."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.started = False
-        self.registrations: list[HandlerRegistration[Any]] = []
-        self.watchers: list[StopWatcher] = []
-        self.ended: list[threading.Thread] = []
 
 
 class SharedIndexInformer(Generic[T]):
@@ -106,21 +93,17 @@ class SharedIndexInformer(Generic[T]):
             The registration, for `remove_event_handler` and `has_synced`.
 
         Raises:
-            TypeError: `handler` lacks a method.
-            ValueError: `resync_period` is negative or no number.
+            TypeError: `handler` lacks a method or has a coroutine function for one, or `resync_period` is no number.
+            ValueError: `resync_period` is negative, or `backlog` is not as above.
             Error: the informer is stopped (§143).
         """
         check_handler(handler)
         period = self._resync_period(resync_period)
-        listener = self._core.add_listener(resync_period=period, backlog=_limits(backlog))
+        listener = self._core.add_listener(resync_period=period, backlog=backlog_limits(backlog))
         if listener is None:
             raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
         registration = HandlerRegistration(self._core, listener, handler, self._convert, self._controller.label)
-        handlers = self._handlers
-        with handlers.lock:
-            handlers.registrations.append(registration)
-            if handlers.started:
-                registration.thread.start()
+        self._handlers.add(registration)
         return registration
 
     def add_event_handler_with_resync_period(
@@ -132,8 +115,7 @@ class SharedIndexInformer(Generic[T]):
     def _resync_period(self, period: float | None) -> float:
         if period is None:
             period = self._default_resync_period
-        if not period >= 0:
-            raise ValueError(f"resync_period must be 0 or more seconds, not {period}")
+        check_period("resync_period", period)
         return max(period, MINIMUM_RESYNC_PERIOD) if period > 0 else 0.0
 
     def remove_event_handler(self, registration: HandlerRegistration[Any]) -> None:
@@ -148,15 +130,7 @@ class SharedIndexInformer(Generic[T]):
         if not isinstance(registration, HandlerRegistration):
             raise TypeError(f"registration must be what add_event_handler returned, not {registration!r}")
         self._controller.guard.check()
-        with self._handlers.lock:
-            if registration not in self._handlers.registrations:
-                return
-            self._handlers.registrations.remove(registration)
-            if registration.thread.is_alive():
-                self._handlers.ended = [thread for thread in self._handlers.ended if thread.is_alive()]
-                self._handlers.ended.append(registration.thread)
-            # Under the lock: who finds it removed may rely on that nothing more is handed out.
-            self._core.remove_listener(registration.listener)
+        self._handlers.remove(registration, self._core)
 
     def shut_down_event_handler(self, registration: HandlerRegistration[Any], timeout: float | None = None) -> bool:
         """Remove a handler and wait until it returned from the call that is under way (client-go §147).
@@ -187,7 +161,7 @@ class SharedIndexInformer(Generic[T]):
         Raises:
             Error: the informer is stopped.
         """
-        listener = self._core.add_listener(backlog=_limits(backlog))
+        listener = self._core.add_listener(backlog=backlog_limits(backlog))
         if listener is None:
             raise Error(f"informer {self.name} has stopped already")
         return EventStream(self._core, listener, self._convert, timeout)
@@ -274,30 +248,32 @@ class SharedIndexInformer(Generic[T]):
             Whether this call started it.
 
         Raises:
+            TypeError: `stop` is no event.
             ForkedError: it was made by the parent of this process.
         """
+        check_stop(stop)
         self._core.is_stopped()
-        handlers = self._handlers
-        with handlers.lock:
-            if handlers.started or not self._controller.start():
-                return False
-            handlers.started = True
-            for registration in handlers.registrations:
-                registration.thread.start()
-            if stop is not None:
-                handlers.watchers.append(StopWatcher(stop, self._controller.stop, self.name))
-        return True
+        controller = self._controller
+        watch = None if stop is None else partial(StopWatcher, stop, controller.stop, self.name)
+        return self._handlers.start(controller.start, watch)
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event | None = None) -> None:
         """Start, and block until `stop` is set and all threads have ended (client-go's Run).
 
-        If it was started before, it says so in the log and returns (§156).
+        `stop()`, `shutdown()` and Ctrl-C in the main thread end it, too. If it was started before, it says so in the
+        log and returns (§156).
+
+        Args:
+            stop: ends it when it is set; None = nothing but the above.
+
+        Raises:
+            TypeError: `stop` is no event.
+            ForkedError: it was made by the parent of this process.
         """
         if not self.start(stop):
             reports.run_twice(self.name)
             return
-        while not stop.wait(0.1):
-            pass
+        self._controller.wait_stopped(stop)
         self.shutdown()
 
     def stop(self) -> None:
@@ -309,16 +285,10 @@ class SharedIndexInformer(Generic[T]):
 
         Returns:
             Names of the threads that are still busy: handlers that have not returned. The calling thread is not
-            waited for.
+            waited for; two handlers that call this wait for each other, so give them a timeout.
         """
         self.stop()
-        handlers = self._handlers
-        with handlers.lock:
-            for watcher in handlers.watchers:
-                watcher.close()
-            threads = [watcher.thread for watcher in handlers.watchers]
-            threads += [registration.thread for registration in handlers.registrations if registration.thread.ident]
-            threads += handlers.ended
+        threads = self._handlers.close()
         threads += self._controller.threads()
         return [thread.name for thread in join(threads, timeout)]
 
@@ -396,12 +366,8 @@ class SharedIndexInformer(Generic[T]):
             ForkedError: it was made by the parent of this process.
         """
         return wait_for_resource_version(
-            self._core, resource_version, self._registrations if handlers else tuple, timeout, namespace
+            self._core, resource_version, self._handlers.copy if handlers else tuple, timeout, namespace
         )
-
-    def _registrations(self) -> list[HandlerRegistration[Any]]:
-        with self._handlers.lock:
-            return self._handlers.registrations.copy()
 
     def is_live(self) -> bool:
         """Whether changes arrive at this moment.
@@ -433,14 +399,3 @@ class SharedIndexInformer(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<SharedIndexInformer {self.name}>"
-
-
-def _limits(backlog: Backlog) -> tuple[int, int] | None:
-    if backlog == "grow":
-        return None
-    if isinstance(backlog, str):
-        raise ValueError(f'backlog must be (notifications, bytes) or "grow", not {backlog!r}')
-    notifications, size = backlog
-    if notifications < 1 or size < 1:
-        raise ValueError(f"backlog must be positive: {backlog}")
-    return notifications, size

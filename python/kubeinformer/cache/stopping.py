@@ -8,13 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from kubeinformer.cache.arguments import check_stop
+
 _SLICE = 0.1
 
 
 class StopWatcher:
-    """Calls `on_stop`, on a thread of its own, when `stop` is set."""
+    """Calls `on_stop`, on a thread of its own, when `stop` is set; TypeError if that is no event."""
 
     def __init__(self, stop: threading.Event, on_stop: Callable[[], None], name: str) -> None:
+        check_stop(stop)
         self._stop = stop
         self._on_stop = on_stop
         self._closed = threading.Event()

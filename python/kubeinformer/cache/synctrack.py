@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from kubeinformer.cache.arguments import check_callable
 from kubeinformer.cache.fork_guard import ForkGuard
 
 T = TypeVar("T")
@@ -137,7 +138,11 @@ class Lazy(Generic[T]):
         Args:
             evaluate: gives the value; called by `get`, on its thread, with no lock held. After a `notify` a call may
                 begin while an older one still runs.
+
+        Raises:
+            TypeError: it is not callable.
         """
+        check_callable(evaluate=evaluate)
         self._evaluate = evaluate
         self._guard = ForkGuard("this Lazy")
         self._ended = threading.Condition(threading.Lock())

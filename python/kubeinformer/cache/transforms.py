@@ -69,6 +69,9 @@ class Transforms:
                 error = json if isinstance(json, BaseException) else refusal
                 if error is not None:
                     self._failed(obj, error, deleted)
+            # The frames of a traceback that is kept lead back to this one.
+            made.clear()
+            refused.clear()
         mended = self._core.settle(batch)
         if mended:
             with self._lock:

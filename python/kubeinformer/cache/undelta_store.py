@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Indexer
+from kubeinformer.cache.arguments import check_callable
 
 T = TypeVar("T")
 
@@ -23,7 +24,11 @@ class UndeltaStore(Generic[T]):
         Args:
             push_func: called with all objects, in no order, after each write.
             key_func: see `Indexer`.
+
+        Raises:
+            TypeError: `push_func` is not callable.
         """
+        check_callable(push_func=push_func)
         self._push_func = push_func
         self._store: Indexer[T] = Indexer(key_func)
 

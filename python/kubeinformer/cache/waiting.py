@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.done_checker import DoneChecker
 from kubeinformer.errors import CacheSyncTimeoutError, ClosedError, Error
 
@@ -36,7 +37,11 @@ def wait_for_cache_sync(
 
     Returns:
         True when all are synced, False when `stop` was set or the time was over before.
+
+    Raises:
+        TypeError: `stop` is no event: a function was given in its place.
     """
+    check_stop(stop)
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = stop if stop is not None else threading.Event()
     while not all(synced() for synced in cache_syncs):
@@ -57,6 +62,7 @@ def wait_for_named_cache_sync(
         cache_syncs: see there.
         timeout: see there.
     """
+    check_stop(stop)
     logger.info("%s: waiting for caches to sync", name)
     if not wait_for_cache_sync(stop, *cache_syncs, timeout=timeout):
         unsynced = sorted(_describe(synced) for synced in cache_syncs if not synced())
@@ -117,12 +123,13 @@ def wait_for(
         timeout: seconds to wait at most; None = for ever.
 
     Raises:
-        TypeError: a checker is neither a `DoneChecker` nor a function.
+        TypeError: a checker is neither a `DoneChecker` nor a function, or `stop` is no event.
 
     Returns:
         Something true iff all are done; else it knows which are not, and why the wait ended: `stop` was set, the time
         was over, or something can never be done any more, as its informer was stopped.
     """
+    check_stop(stop)
     waiting: dict[str, DoneChecker] = {}
     for checker in checkers:
         named = checker if isinstance(checker, DoneChecker) else _Polled(checker)

@@ -6,15 +6,19 @@ It is a `SharedInformerFactory` that knows resources by what they are called alo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from kubeinformer.cache.controller import ControllerOptions
+from kubeinformer._core import Transform
+from kubeinformer.cache.controller import ControllerOptions, WatchErrorHandler
+from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.shared_informer import SharedIndexInformer
+from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.informers.factory import SharedInformerFactory
 from kubeinformer.informers.generic import GenericInformer
 from kubeinformer.options import ListOptions
+from kubeinformer.resource import Resource
 from kubeinformer.transport import Transport
 
 if TYPE_CHECKING:
@@ -38,6 +42,10 @@ class DynamicSharedInformerFactory:
         *,
         options: ControllerOptions | None = None,
         transport: Transport | None = None,
+        custom_resync_config: Mapping[Resource | str, float] | None = None,
+        watch_error_handler: WatchErrorHandler | None = None,
+        name: InformerName | None = None,
+        transform: TransformFunc | Transform | None = None,
     ) -> None:
         self._factory = SharedInformerFactory(
             api_client,
@@ -47,6 +55,10 @@ class DynamicSharedInformerFactory:
             user_agent,
             options=options,
             transport=transport,
+            custom_resync_config=custom_resync_config,
+            watch_error_handler=watch_error_handler,
+            name=name,
+            transform=transform,
         )
 
     def for_resource(

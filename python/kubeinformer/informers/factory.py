@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kubeinformer._core import KubeObject, Transform
+from kubeinformer.cache.arguments import check_period, check_stop
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.identity import InformerName
@@ -21,9 +21,10 @@ from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.transforms import TransformFunc, checked
 from kubeinformer.cache.waiting import wait_for_controllers
-from kubeinformer.errors import Error
+from kubeinformer.errors import ClosedError, Error
 from kubeinformer.informers.generated.groups import Groups
 from kubeinformer.informers.generic import GenericInformer, ResourceInformer, unchanged
+from kubeinformer.informers.scope import Scope, checked_namespaces, informer_name, named_resource
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 from kubeinformer.transport import HTTPTransport, Transport
@@ -36,23 +37,6 @@ T = TypeVar("T")
 
 NewInformerFunc = Callable[[Transport, float], SharedIndexInformer[T]]
 """client-go's type of this name: makes an informer from a factory's transport and resync period."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    namespaces: tuple[str, ...] | None
-    label_selector: str | None
-    field_selector: str | None
-
-    def suffix(self, default: tuple[str, ...] | None) -> str:
-        parts = []
-        if self.namespaces != default:
-            parts.append("namespaces=" + ("*" if self.namespaces is None else ",".join(self.namespaces)))
-        if self.label_selector is not None:
-            parts.append(f"label_selector={self.label_selector}")
-        if self.field_selector is not None:
-            parts.append(f"field_selector={self.field_selector}")
-        return f"[{'; '.join(parts)}]" if parts else ""
 
 
 class SharedInformerFactory(Groups):
@@ -97,7 +81,7 @@ class SharedInformerFactory(Groups):
             name: identity of the informers, put before their names in threads and logs; `shutdown` releases it.
 
         Raises:
-            TypeError: `namespaces` is a string, or a function is not callable.
+            TypeError: an argument is of a wrong type, such as a string for `namespaces`; the message names it.
             ValueError: a resync period is negative, or a namespace is empty or named twice.
         """
         periods = {"resync_period": resync_period}
@@ -106,12 +90,17 @@ class SharedInformerFactory(Groups):
             periods[f"custom_resync_config[{resource}]"] = period
             self._custom_resync[resource if isinstance(resource, str) else str(resource)] = period
         for argument, period in periods.items():
-            if not period >= 0:
-                raise ValueError(f"{argument} must be 0 or more seconds, not {period}")
+            check_period(argument, period)
         if watch_error_handler is not None and not callable(watch_error_handler):
             raise TypeError("watch_error_handler must be callable")
         if tweak_list_options is not None and not callable(tweak_list_options):
             raise TypeError("tweak_list_options must be callable")
+        if not isinstance(options, ControllerOptions | None):
+            raise TypeError(f"options must be a ControllerOptions or None, not {type(options).__name__}")
+        if not isinstance(name, InformerName | None):
+            raise TypeError(f"name must be an InformerName or None, not {type(name).__name__}")
+        if transport is not None and not (hasattr(transport, "request") and hasattr(transport, "capabilities")):
+            raise TypeError(f"transport must have request() and capabilities, which {type(transport).__name__} has not")
         checked(transform)
         self._own_transport: HTTPTransport | None = None
         if transport is None:
@@ -122,7 +111,7 @@ class SharedInformerFactory(Groups):
             transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
         self._transport = transport
         self._resync_period = resync_period
-        self._namespaces = _checked_namespaces(namespaces)
+        self._namespaces = checked_namespaces(namespaces)
         self._tweak_list_options = tweak_list_options
         self._transform = transform
         self._options = options or ControllerOptions()
@@ -130,10 +119,11 @@ class SharedInformerFactory(Groups):
         self._informer_name = name
         self._guard = ForkGuard("this factory")
         self._lock = threading.Lock()
-        self._informers: dict[tuple[Resource, _Scope], SharedIndexInformer[Any]] = {}
-        self._started: set[tuple[Resource, _Scope]] = set()
+        self._informers: dict[tuple[Resource, Scope], SharedIndexInformer[Any]] = {}
+        self._started: set[tuple[Resource, Scope]] = set()
         self._watchers: dict[int, StopWatcher] = {}
         self._running = False
+        self._running_stop: threading.Event | None = None
         self._shut_down = False
 
     def _resource_informer(
@@ -167,13 +157,11 @@ class SharedInformerFactory(Groups):
             field_selector: beside the factory's options.
 
         Raises:
-            ValueError: an argument does not name a resource.
+            ValueError: an argument does not name a resource, or `namespaces` are given for one that has none.
+            TypeError: `namespaces` or a selector is of a wrong type.
         """
         self._guard.check()
-        group, _, version = group_version.rpartition("/")
-        if not version or not plural or "/" in group or "/" in plural:
-            raise ValueError(f"not a group/version and a plural name: {group_version!r}, {plural!r}")
-        resource = _built_in(group, version, plural) or Resource(group, version, plural, namespaced=namespaced)
+        resource = named_resource(group_version, plural, namespaced)
         return GenericInformer(self._informer(resource, namespaces, label_selector, field_selector))
 
     def _informer(
@@ -184,9 +172,11 @@ class SharedInformerFactory(Groups):
         field_selector: str | None,
     ) -> SharedIndexInformer[KubeObject]:
         self._guard.check()
-        own = _checked_namespaces(namespaces)
+        own = checked_namespaces(namespaces)
+        if own is not None and not resource.namespaced:
+            raise ValueError(f"namespaces must be None: {resource} has none")
         default = self._namespaces if resource.namespaced else None
-        scope = _Scope(own or default, label_selector, field_selector)
+        scope = Scope(own or default, label_selector, field_selector)
         with self._lock:
             informer = self._informers.get((resource, scope))
             if informer is not None:
@@ -196,7 +186,7 @@ class SharedInformerFactory(Groups):
                 resource,
                 namespaces=scope.namespaces,
                 list_options=lambda: self._list_options(scope),
-                name=self._name(resource, scope.suffix(default)),
+                name=informer_name(resource, scope.suffix(default), {other.name for other in self._informers.values()}),
                 options=self._options,
                 identity=None if self._informer_name is None else self._informer_name.with_resource(resource),
             )
@@ -208,7 +198,7 @@ class SharedInformerFactory(Groups):
             self._informers[(resource, scope)] = informer
             running = self._running
         if running:
-            self.start()
+            self.start(self._running_stop)
         return informer
 
     def informer_for(self, resource: Resource, new_informer: NewInformerFunc[T]) -> SharedIndexInformer[T]:
@@ -219,11 +209,13 @@ class SharedInformerFactory(Groups):
         Args:
             resource: what it watches; only group, version and plural name count, and whether it is namespaced.
             new_informer: called when there is none, on this thread, with the factory's transport and the resync period
-                of this resource. Where two threads call at the same time, one informer is dropped, unstarted.
+                of this resource. Where two threads call at the same time, one informer is dropped, unstarted. It gets
+                the factory's transform and watch error handler, if there are any, in place of its own.
 
         Raises:
             TypeError: `new_informer` gave no informer.
             ValueError: the informer has the name of another one.
+            Error: it has started, and the factory has a transform or a watch error handler for it.
         """
         self._guard.check()
         key = self._key(resource)
@@ -233,6 +225,10 @@ class SharedInformerFactory(Groups):
             made = new_informer(self._transport, self._resync_period_of(resource))
             if not isinstance(made, SharedIndexInformer):
                 raise TypeError(f"new_informer must return a SharedIndexInformer, not {type(made).__name__}")
+            if self._transform is not None:
+                made.set_transform(self._transform)
+            if self._watch_error_handler is not None:
+                made.set_watch_error_handler(self._watch_error_handler)
             with self._lock:
                 known = self._informers.get(key)
                 if known is None:
@@ -241,34 +237,22 @@ class SharedInformerFactory(Groups):
                     known = self._informers[key] = made
                 running = self._running
             if running:
-                self.start()
+                self.start(self._running_stop)
         return cast("SharedIndexInformer[T]", known)
 
-    def _key(self, resource: Resource) -> tuple[Resource, _Scope]:
-        names = (resource.group, resource.version, resource.plural)
-        resource = _built_in(*names) or Resource(*names, namespaced=resource.namespaced)
-        return resource, _Scope(self._namespaces if resource.namespaced else None, None, None)
+    def _key(self, resource: Resource) -> tuple[Resource, Scope]:
+        resource = named_resource(resource.api_version, resource.plural, resource.namespaced)
+        return resource, Scope(self._namespaces if resource.namespaced else None)
 
     def _resync_period_of(self, resource: Resource) -> float:
         periods = self._custom_resync
         return periods.get(str(resource), periods.get(resource.group_resource, self._resync_period))
 
-    def _name(self, resource: Resource, suffix: str) -> str:
-        """`plural.group` and the scope; `plural.version.group` when an informer of another version has that name."""
-        name = resource.group_resource + suffix
-        if any(name == informer.name for informer in self._informers.values()):
-            name = f"{resource.plural}.{resource.version}.{resource.group}".rstrip(".") + suffix
-        return name
-
-    def _list_options(self, scope: _Scope) -> ListOptions:
+    def _list_options(self, scope: Scope) -> ListOptions:
         options = ListOptions()
         if self._tweak_list_options is not None:
             self._tweak_list_options(options)
-        if scope.label_selector is not None:
-            options.label_selector = scope.label_selector
-        if scope.field_selector is not None:
-            options.field_selector = scope.field_selector
-        return options
+        return scope.narrow(options)
 
     def start(self, stop: threading.Event | None = None) -> None:
         """Start every informer that was asked for and does not run yet, and return (client-go §173).
@@ -276,16 +260,19 @@ class SharedInformerFactory(Groups):
         After `shutdown` it does nothing.
 
         Args:
-            stop: when it is set, all informers of this factory stop. None = `shutdown` stops them.
+            stop: when it is set, all informers of this factory stop; also if it was set before. None = `shutdown` stops
+                them.
 
         Raises:
+            TypeError: `stop` is no event.
             ForkedError: the factory was made by the parent of this process.
         """
         self._guard.check()
         with self._lock:
             if self._shut_down:
                 return
-            if stop is not None and id(stop) not in self._watchers:
+            # The watcher of an event that is set may be past looking at the informers.
+            if stop is not None and (id(stop) not in self._watchers or stop.is_set()):
                 self._watchers[id(stop)] = StopWatcher(stop, self._stop_all, "factory")
             for key, informer in self._informers.items():
                 if key not in self._started:
@@ -313,9 +300,11 @@ class SharedInformerFactory(Groups):
 
         Raises:
             CacheSyncTimeoutError: the time is over, or the server refuses; it names informers and errors.
+            TypeError: `stop` is no event.
             ForkedError: the factory was made by the parent of this process.
         """
         self._guard.check()
+        check_stop(stop)
         with self._lock:
             started = [informer for key, informer in self._informers.items() if key in self._started]
         controllers = {informer.name: informer.controller for informer in started}
@@ -324,7 +313,8 @@ class SharedInformerFactory(Groups):
     def shutdown(self, timeout: float | None = None) -> list[str]:
         """Stop every informer, wait for all threads to end, close connections (client-go §174). Any number of times.
 
-        The factory's `InformerName` is released.
+        The factory's `InformerName` is released. A handler that calls it is not waited for; two that do wait for each
+        other, so give them a timeout.
 
         Args:
             timeout: seconds to wait at most; None = until the last handler has returned.
@@ -341,11 +331,13 @@ class SharedInformerFactory(Groups):
             self._shut_down = True
             self._running = False
             watchers, self._watchers = list(self._watchers.values()), {}
-        self._stop_all()
+            informers = list(self._informers.values())
+        for informer in informers:
+            informer.stop()
         for watcher in watchers:
             watcher.close()
         busy: list[str] = []
-        for informer in list(self._informers.values()):
+        for informer in informers:
             busy += informer.shutdown(None if deadline is None else max(0.0, deadline - time.monotonic()))
         for watcher in watchers:
             if watcher.thread is not threading.current_thread():
@@ -396,33 +388,17 @@ class SharedInformerFactory(Groups):
 
         Raises:
             CacheSyncTimeoutError: see `wait_for_cache_sync`.
+            ClosedError: the factory was shut down before, as it is after such a block.
         """
         self._guard.check()
+        check_stop(stop)
+        with self._lock:
+            if self._shut_down:
+                raise ClosedError("the factory was shut down: make a new one")
+            self._running, self._running_stop = True, stop
         try:
-            with self._lock:
-                self._running = True
             self.start(stop)
             self.wait_for_cache_sync(stop, timeout, fail_fast=fail_fast)
             yield self
         finally:
             self.shutdown()
-
-
-def _checked_namespaces(namespaces: Sequence[str] | None) -> tuple[str, ...] | None:
-    if namespaces is None:
-        return None
-    if isinstance(namespaces, str):
-        raise TypeError(f"namespaces must be a sequence of names, not a string: [{namespaces!r}]")
-    names = tuple(namespaces)
-    if not names or not all(names) or len(set(names)) != len(names):
-        raise ValueError(f"namespaces must be names, each once, or None for the whole cluster: {list(names)}")
-    return names
-
-
-def _built_in(group: str, version: str, plural: str) -> Resource | None:
-    from kubeinformer.informers.generated.resources import BUILT_IN
-
-    for resource in BUILT_IN:
-        if (resource.group, resource.version, resource.plural) == (group, version, plural):
-            return resource
-    return None

@@ -7,19 +7,22 @@ rest of `metadata`, under the apiVersion and kind of that type.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
-from kubeinformer._core import KubeObject
-from kubeinformer.cache.controller import ControllerOptions
+from kubeinformer._core import KubeObject, Transform
+from kubeinformer.cache.controller import ControllerOptions, WatchErrorHandler
+from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.listers import GenericLister
 from kubeinformer.cache.reflector_state import logger
 from kubeinformer.cache.shared_informer import SharedIndexInformer
+from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.informers.dynamic import DynamicSharedInformerFactory
 from kubeinformer.informers.generic import GenericInformer
 from kubeinformer.options import ListOptions
+from kubeinformer.resource import Resource
 from kubeinformer.transport import HTTPTransport, Transport
 from kubeinformer.transport.metadata import MetadataTransport
 
@@ -34,7 +37,7 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
 
     A server that answers with whole objects all the same (an old aggregated one) is reported in the log, once for a
     resource. What handlers, listers and indexers give is cut then, while the cache holds whole objects; `list_json`,
-    `project` and indices by path see those.
+    `project`, transforms and indices by path see those.
     """
 
     def __init__(
@@ -47,6 +50,10 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
         *,
         options: ControllerOptions | None = None,
         transport: Transport | None = None,
+        custom_resync_config: Mapping[Resource | str, float] | None = None,
+        watch_error_handler: WatchErrorHandler | None = None,
+        name: InformerName | None = None,
+        transform: TransformFunc | Transform | None = None,
     ) -> None:
         self._own_transport: HTTPTransport | None = None
         if transport is None:
@@ -62,6 +69,10 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
             tweak_list_options,
             options=options,
             transport=MetadataTransport(transport),
+            custom_resync_config=custom_resync_config,
+            watch_error_handler=watch_error_handler,
+            name=name,
+            transform=transform,
         )
         self._lock = threading.Lock()
         self._reported: set[str] = set()

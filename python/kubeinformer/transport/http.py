@@ -30,11 +30,19 @@ class HTTPTransport:
         api_client: a `kubernetes.client.ApiClient`, however it was configured.
         user_agent: the User-Agent of these requests; None = the client's own.
         compression: ask the server for gzip. That costs time on both sides and pays on slow networks.
+
+    Raises:
+        TypeError: `api_client` is no ApiClient, or `user_agent` no string.
     """
 
     def __init__(self, api_client: Any, *, user_agent: str | None = None, compression: bool = False) -> None:
         if user_agent is not None and not isinstance(user_agent, str):
             raise TypeError(f"user_agent must be a str or None, not {type(user_agent).__name__}")
+        if not hasattr(api_client, "update_params_for_auth"):
+            raise TypeError(
+                f"api_client must be a kubernetes.client.ApiClient, not {type(api_client).__name__}; "
+                "ApiClient(configuration) makes one, and an API class has one in its attribute api_client"
+            )
         self.capabilities = ServerCapabilities()
         self._client = api_client
         self._user_agent = user_agent

@@ -66,7 +66,14 @@ def enqueue_handler(
             `namespace/name`.
         priority: of changes.
         low_priority: of objects of the initial list and of resyncs.
+
+    Raises:
+        TypeError: `queue` is no queue, or `key` is not callable.
     """
+    if not isinstance(queue, Queue):
+        raise TypeError(f"queue must be a Queue, not {type(queue).__name__}")
+    if not callable(key):
+        raise TypeError(f"key must be callable, not {type(key).__name__}")
     return EnqueueHandler(queue, key, priority, low_priority)
 
 

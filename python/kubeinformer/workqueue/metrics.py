@@ -106,7 +106,10 @@ _provider: MetricsProvider | None = None
 
 
 def set_provider(provider: MetricsProvider | None) -> None:
-    """Have named queues that are made from now on and are given no provider of their own use this one (None: none)."""
+    """Have named queues that are made from now on and are given no provider of their own use this one (None: none).
+
+    The last call counts (in client-go the first).
+    """
     global _provider  # noqa: PLW0603
     _provider = provider
 

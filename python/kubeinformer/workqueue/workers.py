@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from kubeinformer._core import RateLimitingQueue
+from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.errors import ShutDown
 
@@ -104,11 +105,16 @@ def run_workers(
 
     Raises:
         ValueError: `workers` is below 1.
-        TypeError: `reconcile` is not callable.
+        TypeError: `queue` has no rate limiter, `reconcile` is not callable, or another argument is of a wrong type.
         ForkedError: the queue belongs to the parent process.
     """
+    if not isinstance(queue, RateLimitingQueue):
+        raise TypeError(f"queue must be a RateLimitingQueue, not {type(queue).__name__}")
+    if not isinstance(workers, int):
+        raise TypeError(f"workers must be a whole number, not {type(workers).__name__}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
+    check_stop(stop)
     if not callable(reconcile):
         raise TypeError(f"reconcile must be callable, not {type(reconcile).__name__}")
     queue.shutting_down()  # ForkedError comes from here, not from each worker.
