@@ -135,6 +135,12 @@ class World:
         fences = self.write_fences()
         for each in self.followed:
             self._wait(each, fences)
+        if not self.in_order:
+            # Keys overtake each other in a line that merges per key: a fence says nothing of the others.
+            eventually(
+                lambda: all(map(self._has_caught_up, self.followed)), "every handler knows the last state", PATIENCE
+            )
+            eventually(lambda: self._stored() == self._expected(), "the cache has the last state", PATIENCE)
         self.check_store()
         lists = self.lists()
         for each in self.followed:
@@ -153,6 +159,21 @@ class World:
             eventually(has_all, "", PATIENCE)
         except AssertionError:
             raise AssertionError(f"a handler is not told of everything\n{self.describe(each, fences)}") from None
+
+    def _stored(self) -> dict[str, str]:
+        return {obj.key: obj.resource_version for obj in self.informer.indexer().list()}
+
+    def _expected(self) -> dict[str, str]:
+        states = [log.state(len(log.events)) for log in self.logs.values()]
+        return {key: str(version) for state in states for key, version in state.items()}
+
+    def _has_caught_up(self, each: Followed) -> bool:
+        notes = each.witness.notes[each.looked_at :]
+        return each.is_idle() and all(
+            replay(each.states[namespace], [note for note in notes if note.key.startswith(f"{namespace}/")])
+            == log.state(len(log.events))
+            for namespace, log in self.logs.items()
+        )
 
     def describe(self, each: Followed, fences: dict[str, int]) -> str:
         """What can be seen from outside when something does not come."""
