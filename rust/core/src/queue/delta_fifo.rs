@@ -200,12 +200,6 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.lock().initial.is_synced(source)
     }
 
-    /// Whether the last key of the initial list of every source was popped: when client-go's `HasSyncedChecker` is
-    /// done, just before `has_synced` (§44).
-    pub fn initial_lists_popped(&self) -> bool {
-        self.gate.lock().initial.all_popped()
-    }
-
     /// Waits for `has_synced`, for at most `timeout` (none: for ever); `Closed` if closed before.
     pub fn wait_synced(&self, timeout: Option<Duration>) -> Result<(), WaitError> {
         self.gate.wait_synced(timeout)

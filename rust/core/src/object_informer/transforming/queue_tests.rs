@@ -26,11 +26,14 @@ fn a_retry_leaves_each_source_its_resource_version() {
     let (informer, source) = informer_of(QueueMode::Atomic);
     let other = informer.add_source();
     list(&source, "10", &[object("a", "1", "bad")]);
-    list(&other, "20", &[object("b", "2", "x")]);
+    list(&other, "20", &[object("b", "2", "bad")]);
     process(&informer);
     refetch(&informer, &object("a", "1", "x"));
     process(&informer);
+    refetch(&informer, &object("b", "2", "x"));
+    process(&informer);
     assert_eq!(stored(&informer, "a").resource_version(), "1");
+    assert_eq!(stored(&informer, "b").resource_version(), "2");
     let version = |source: &Source| informer.informer().resource_version(Some(source.id()));
     assert_eq!([version(&source), version(&other)], ["10", "20"]);
 }
