@@ -246,6 +246,33 @@ def test_functions_that_list_are_asked_for_a_list_of_one(server: APIServer) -> N
     assert function.names().count("web-0") == 1
 
 
+def test_it_is_asked_for_within_the_selector_of_its_list_watch_also_after_an_unforeseen_failure(
+    server: APIServer,
+) -> None:
+    created = server.create(pod("web-1", phase="Failed"))
+    selectors: list[str] = []
+
+    def tweak(options: ListOptions) -> None:
+        selectors.append(options.field_selector)
+        if selectors.count("metadata.namespace=default,metadata.name=web-1") == 1 and "name=" in selectors[-1]:
+            raise KeyError("once")
+
+    function = Broken()
+    list_watch = ListWatch.from_client(
+        server.api_client(), PODS, field_selector="metadata.namespace=default", tweak_list_options=tweak
+    )
+    informer = new_shared_index_informer(list_watch, PODS, transform=function)
+    try:
+        informer.start()
+        eventually(lambda: list(informer.transform_errors()) == [KEY], "the failure")
+        function.broken = False
+        eventually(lambda: cached(informer) == {KEY: slim(created)}, "the object of the list")
+    finally:
+        assert informer.shutdown(timeout=10) == []
+    own = "metadata.namespace=default"
+    assert set(selectors) == {own, f"{own},metadata.name=web-1"}
+
+
 def test_metadata_alone_is_asked_for_again_too(server: APIServer) -> None:
     server.create(pod("web-1"))
     broken = True

@@ -257,8 +257,8 @@ class _ClientListWatch(ListWatch):
     ) -> Response:
         self._guard.check()
         options = ListOptions.from_query(query)
-        if self._field_selector:
-            options.field_selector = self._field_selector
+        # What is asked for by name is one of those that are selected.
+        options.field_selector = ",".join(filter(None, (self._field_selector, options.field_selector)))
         if self._tweak_list_options is not None:
             self._tweak_list_options(options)
         return self._transport.request(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -115,10 +116,12 @@ class TransformRetries:
             minimum = 0.0
             try:
                 self._ask(retry)
-            except Error as error:
+            except Exception as error:
                 if self._stop.is_set():
                     return
-                logger.debug("%s: asking again for %s: %s", self._name, retry.key, error)
+                # What is no Error was raised by a user's function, or foreseen by nobody: the other keys have to go on.
+                level = logging.DEBUG if isinstance(error, Error) else logging.ERROR
+                logger.log(level, "%s: asking again for %s: %r", self._name, retry.key, error)
                 minimum = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
             with self._changed:
                 self._plan(retry, minimum)

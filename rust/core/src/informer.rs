@@ -8,6 +8,7 @@
 //! Lock order: queue, registrations, store, listener.
 
 mod change;
+mod failed;
 mod handlers;
 pub mod queue;
 mod wait;
@@ -35,6 +36,7 @@ use crate::write_batch::WriteBatch;
 use handlers::Registration;
 
 pub use change::Change;
+pub(crate) use failed::{Failed, FailedVersion};
 pub use queue::{Queue, QueueMode};
 
 /// Where behaviour differs from client-go unless asked.

@@ -16,6 +16,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::keyed::Keyed;
@@ -103,7 +104,8 @@ pub struct Listener<T> {
     listed: Condvar,
     /// A batch was acknowledged.
     acknowledged: Condvar,
-    backlog: Backlog,
+    /// Copy of the state's, so that asking for it takes no lock.
+    closed: AtomicBool,
 }
 
 impl<T: Keyed> Listener<T> {
@@ -124,7 +126,7 @@ impl<T: Keyed> Listener<T> {
             ready: Condvar::new(),
             listed: Condvar::new(),
             acknowledged: Condvar::new(),
-            backlog,
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -264,6 +266,7 @@ impl<T: Keyed> Listener<T> {
             state.settled_at_close = state.settled();
         }
         state.closed = true;
+        self.closed.store(true, Ordering::Release);
         let discarded = state.ring.clear();
         drop(state);
         self.ready.notify_all();
@@ -272,13 +275,8 @@ impl<T: Keyed> Listener<T> {
         drop(discarded);
     }
 
-    /// Whether `close` was called.
+    /// Whether `close` was called. Takes no lock.
     pub fn is_closed(&self) -> bool {
-        self.state.lock().closed
-    }
-
-    /// The limits that it was made with.
-    pub fn backlog(&self) -> Backlog {
-        self.backlog
+        self.closed.load(Ordering::Acquire)
     }
 }

@@ -18,8 +18,8 @@ use crate::source::{ReadOptions, SharedTransformer, Source};
 use crate::store::{PendingIndices, StoreError};
 use crate::write_batch::WriteBatch;
 
-use transforming::Failures;
 pub use transforming::PendingTransform;
+use transforming::Refetched;
 
 /// How an index gets its values.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ pub struct ObjectInformer {
     read_options: ReadOptions,
     sources: RwLock<u32>,
     transformer: SharedTransformer,
-    failures: Failures,
+    refetched: Refetched,
 }
 
 impl ObjectInformer {
@@ -165,7 +165,7 @@ impl ObjectInformer {
             read_options,
             sources: RwLock::new(0),
             transformer: SharedTransformer::default(),
-            failures: Failures::default(),
+            refetched: Refetched::default(),
         }
     }
 

@@ -132,8 +132,8 @@ impl Listener {
         Ok(())
     }
 
-    fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
+    fn is_closed(&self) -> PyResult<bool> {
         self.birth.check()?;
-        Ok(py.detach(|| self.core.is_closed()))
+        Ok(self.core.is_closed())
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Failed;
 use crate::queue::{
     Delta, DeltaFifo, DeltaFifoOptions, DeltaObject, DeltaType, Known, RealFifo, RealFifoMode,
     SourceId, WaitError,
@@ -47,6 +48,8 @@ pub struct Queue<T> {
     mode: QueueMode,
     fifo: Fifo<T>,
     known_objects: Arc<Store<T>>,
+    /// Known too, though not stored.
+    failed: Failed,
 }
 
 /// The same call of either queue.
@@ -74,7 +77,13 @@ impl<T: Versioned> Queue<T> {
             mode,
             fifo,
             known_objects,
+            failed: Failed::default(),
         }
+    }
+
+    /// What a transform failed on: the processor's to fill, in the processing phase.
+    pub(crate) fn failed(&self) -> &Failed {
+        &self.failed
     }
 
     /// The mode that it was made for.
@@ -124,11 +133,14 @@ impl<T: Versioned> Queue<T> {
         };
         for delta in deltas {
             if delta.kind == DeltaType::Deleted {
-                let known = {
-                    let view = self.known_objects.read();
-                    delta.key().is_some_and(|key| view.get(key).is_some())
-                };
-                quiet.delete(delta.source, delta.object, known);
+                let (key, source) = (delta.key().unwrap_or_default(), delta.source);
+                let stored = self.known_objects.read().get(key).is_some();
+                let failed = !stored && self.failed.lock().contains_key(key);
+                let failed = failed.then(|| DeltaObject::tombstone(key, None));
+                if !quiet.delete(source, delta.object, stored) {
+                    // No handler has heard of it.
+                    failed.map(|failed| quiet.delete(source, failed, true));
+                }
             } else {
                 fifo.add_many(vec![delta]);
             }
@@ -172,13 +184,24 @@ impl<T: Versioned> Queue<T> {
         }
     }
 
-    /// What the store holds of a source; to be called in the quiet phase, when nobody writes.
+    /// What the store holds of a source, and what of it only failed; to be called in the quiet phase, when nobody writes.
     fn known(&self, source: SourceId) -> Known<T> {
         let objects = self.known_objects.snapshot_of(source);
         let known = objects.into_iter();
-        known
+        let mut known: Known<T> = known
             .map(|object| (Arc::from(object.key()), Some(object)))
-            .collect()
+            .collect();
+        let view = self.known_objects.read();
+        let is_stored = |key: &str| {
+            view.locate(key)
+                .is_some_and(|(_, owner, _)| owner == source)
+        };
+        for (key, failed) in &*self.failed.lock() {
+            if failed.source == source && !is_stored(key) {
+                known.push((Arc::from(key.as_str()), None));
+            }
+        }
+        known
     }
 
     /// Queues a `Bookmark`; nothing in the modes that are not atomic (§60).
@@ -207,6 +230,12 @@ impl<T: Versioned> Queue<T> {
                 Ok(deltas)
             }
         }
+    }
+
+    /// Begins the processing phase for what comes to the consumer by another way than a pop. Waits for a comparison that
+    /// is under way.
+    pub(crate) fn begin_processing(&self) {
+        either!(self, fifo => fifo.begin_processing());
     }
 
     /// Ends the processing phase; nothing if there is none.

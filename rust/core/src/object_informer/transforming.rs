@@ -5,12 +5,13 @@
 //! as failed until a later version passes, or the object or its whole list is gone. The resource version moves on all
 //! the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{ObjectInformer, PendingChange};
 use crate::error::ScanError;
+use crate::informer::{Failed, FailedVersion};
 use crate::object::{NotSameError, Object, TypeMeta};
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
 use crate::scan::list::ListSplitter;
@@ -20,19 +21,8 @@ use crate::sync::Mutex;
 /// Objects that are compared under one lock of the store.
 const PIECE: usize = 1024;
 
-/// The version of an object whose transform failed.
-struct Failure {
-    source: SourceId,
-    uid: String,
-    version: String,
-}
-
-/// What failed, by key, and what was asked for again since.
-#[derive(Default)]
-pub(super) struct Failures {
-    by_key: Mutex<HashMap<String, Failure>>,
-    refetched: Mutex<Vec<Arc<Object>>>,
-}
+/// What was asked for again because its transform had failed.
+pub(super) type Refetched = Mutex<Vec<Arc<Object>>>;
 
 /// An object of a batch: which delta, and where in its list.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +98,10 @@ fn bookmark(source: SourceId, resource_version: &str) -> Delta<Object> {
 }
 
 impl ObjectInformer {
+    fn failed(&self) -> &Failed {
+        self.informer.queue().failed()
+    }
+
     /// How objects are changed before anything else sees them; to be set before the start.
     pub fn set_transformer(&self, transformer: Option<Transformer>) {
         *self.transformer.write() = transformer;
@@ -122,7 +116,7 @@ impl ObjectInformer {
             return Err(deltas);
         }
         let wanted = self.untransformed(&mut deltas);
-        if wanted.is_empty() && self.failures.by_key.lock().is_empty() {
+        if wanted.is_empty() && self.failed().lock().is_empty() {
             return Err(deltas);
         }
         Ok(PendingTransform {
@@ -204,7 +198,7 @@ impl ObjectInformer {
         }
         pending.deltas = settling.deltas;
         let mut mended = settling.mended;
-        let failures = self.failures.by_key.lock();
+        let failures = self.failed().lock();
         mended.retain(|key| !failures.contains_key(key));
         mended
     }
@@ -225,7 +219,7 @@ impl ObjectInformer {
             let _ = splitter.feed(body, |item| -> Result<_, ScanError> {
                 let defaults = item.defaults;
                 let view = item.into_view()?;
-                if self.failures.by_key.lock().contains_key(&view.key()) {
+                if self.failed().lock().contains_key(&view.key()) {
                     objects.push(Arc::new(view.to_object(defaults, keep_managed_fields)));
                 }
                 Ok(ControlFlow::Continue(()))
@@ -235,27 +229,34 @@ impl ObjectInformer {
             let object = Object::parse(body, &TypeMeta::default(), keep_managed_fields)?;
             objects.push(Arc::new(object));
         }
-        self.failures.refetched.lock().append(&mut objects);
+        self.refetched.lock().append(&mut objects);
         self.wake_processor();
         Ok(())
     }
 
     pub(super) fn refetched_deltas(&self) -> Option<Vec<Delta<Object>>> {
+        if self.refetched.lock().is_empty() {
+            return None;
+        }
+        let queue = self.informer.queue();
+        queue.begin_processing();
         // One at a time: with some queues a batch is about one key.
-        let mut refetched = self.failures.refetched.lock();
-        let failures = self.failures.by_key.lock();
+        let mut refetched = self.refetched.lock();
+        let failures = self.failed().lock();
         let retried = std::iter::from_fn(|| refetched.pop()).find_map(|object| {
             let failure = failures.get(object.key())?;
             let same = failure.uid == object.uid() && failure.version == object.resource_version();
             same.then(|| Delta::updated(failure.source, object))
         });
         drop((failures, refetched));
-        let mut deltas = vec![retried?];
-        let last = deltas[0].source;
+        let Some(retried) = retried else {
+            queue.processed();
+            return None;
+        };
         // Its version is older than the store's.
-        let stored = self.informer.store().read().resource_version().to_owned();
-        deltas.push(bookmark(last, &stored));
-        Some(deltas)
+        let source = retried.source;
+        let stored = bookmark(source, &self.informer.resource_version(Some(source)));
+        Some(vec![retried, stored])
     }
 }
 
@@ -271,18 +272,28 @@ impl Settling<'_> {
         self.informer.informer.store().read().get(key).cloned()
     }
 
+    /// What this batch leaves of the key so far.
+    fn before(&self, key: &str) -> Option<Arc<Object>> {
+        let mut before = self.deltas.iter().rev();
+        match before.find(|delta| delta.key() == Some(key)) {
+            Some(delta) if delta.kind == DeltaType::Deleted => None,
+            Some(delta) => delta.object.object().cloned(),
+            None => self.stored(key),
+        }
+    }
+
     fn mended(&mut self, key: &str) {
-        let failed = self.informer.failures.by_key.lock().remove(key);
+        let failed = self.informer.failed().lock().remove(key);
         self.mended.extend(failed.map(|_| key.to_owned()));
     }
 
     fn failed(&self, source: SourceId, object: &Object) {
-        let failure = Failure {
+        let failure = FailedVersion {
             source,
             uid: object.uid().to_owned(),
             version: object.resource_version().to_owned(),
         };
-        let mut failures = self.informer.failures.by_key.lock();
+        let mut failures = self.informer.failed().lock();
         failures.insert(object.key().to_owned(), failure);
     }
 
@@ -299,7 +310,7 @@ impl Settling<'_> {
         if !failed {
             return self.deltas.push(delta);
         }
-        let gone = self.stored(object.key());
+        let gone = self.before(object.key());
         let gone = gone.filter(|stored| deleted || stored.uid() != object.uid());
         if let Some(gone) = gone {
             let tombstone = DeltaObject::tombstone(gone.key(), Some(Arc::clone(&gone)));
@@ -312,10 +323,10 @@ impl Settling<'_> {
     fn list(&mut self, mut delta: Delta<Object>, mut has_failed: impl FnMut(usize) -> bool) {
         let source = delta.source;
         if let DeltaObject::Replacement(list) = &mut delta.object {
-            if !self.informer.failures.by_key.lock().is_empty() {
+            if !self.informer.failed().lock().is_empty() {
                 let listed: HashSet<&str> =
                     list.objects.iter().map(|object| object.key()).collect();
-                let mut failures = self.informer.failures.by_key.lock();
+                let mut failures = self.informer.failed().lock();
                 failures.retain(|key, failure| {
                     let stays = failure.source != source || listed.contains(key.as_str());
                     if !stays {
@@ -346,3 +357,6 @@ impl Settling<'_> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod queue_tests;

@@ -146,6 +146,11 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
         self.gate.processed();
     }
 
+    /// Begins the processing phase without a pop, for the consumer. Waits for the quiet phase to end.
+    pub(crate) fn begin_processing(&self) {
+        self.gate.begin_processing();
+    }
+
     /// Lets the consumer's pop, waiting now or next, come back as timed out: it has something else to see to.
     pub fn wake(&self) {
         self.gate.wake();
@@ -193,12 +198,6 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     /// The same for one source.
     pub fn has_synced_source(&self, source: SourceId) -> bool {
         self.gate.lock().initial.is_synced(source)
-    }
-
-    /// Whether the last key of the initial list of every source was popped: when client-go's `HasSyncedChecker` is
-    /// done, just before `has_synced` (§44).
-    pub fn initial_lists_popped(&self) -> bool {
-        self.gate.lock().initial.all_popped()
     }
 
     /// Waits for `has_synced`, for at most `timeout` (none: for ever); `Closed` if closed before.

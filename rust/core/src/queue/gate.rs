@@ -187,6 +187,15 @@ impl<C: Content> Gate<C> {
         self.drained.notify_all();
     }
 
+    /// Begins the processing phase without a pop: for the one thread that pops.
+    pub(super) fn begin_processing(&self) {
+        let mut state = self.lock();
+        while state.phase == Phase::Quiet {
+            self.ready.wait(&mut state);
+        }
+        state.phase = Phase::Processing;
+    }
+
     /// Ends the processing phase; nothing if there is none.
     pub(super) fn processed(&self) {
         let mut state = self.lock();

@@ -193,6 +193,11 @@ impl<T: Keyed + Send + Sync + 'static> RealFifo<T> {
         self.gate.processed();
     }
 
+    /// Begins the processing phase without a pop, for the consumer. Waits for the quiet phase to end.
+    pub(crate) fn begin_processing(&self) {
+        self.gate.begin_processing();
+    }
+
     /// Lets the consumer's pop, waiting now or next, come back as timed out: it has something else to see to.
     pub fn wake(&self) {
         self.gate.wake();

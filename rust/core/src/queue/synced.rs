@@ -17,12 +17,8 @@ struct Source {
 }
 
 impl Source {
-    fn is_popped(&self) -> bool {
-        self.populated && self.queued == 0
-    }
-
     fn is_synced(&self) -> bool {
-        self.is_popped() && self.processing == 0
+        self.populated && self.queued == 0 && self.processing == 0
     }
 }
 
@@ -31,8 +27,6 @@ pub(super) struct InitialLists {
     sources: Vec<Source>,
     /// Sources with `processing > 0`.
     processing: SmallVec<[SourceId; 2]>,
-    /// Sources of which `is_popped` is false.
-    unpopped: usize,
     /// Sources of which `is_synced` is false.
     unsynced: usize,
 }
@@ -42,7 +36,6 @@ impl InitialLists {
         let mut lists = Self {
             sources: Vec::new(),
             processing: SmallVec::new(),
-            unpopped: 0,
             unsynced: 0,
         };
         lists.add_source();
@@ -54,7 +47,6 @@ impl InitialLists {
             u32::try_from(self.sources.len()).expect("a queue has fewer than 2^32 sources"),
         );
         self.sources.push(Source::default());
-        self.unpopped += 1;
         self.unsynced += 1;
         id
     }
@@ -79,10 +71,6 @@ impl InitialLists {
 
     pub(super) fn all_synced(&self) -> bool {
         self.unsynced == 0
-    }
-
-    pub(super) fn all_popped(&self) -> bool {
-        self.unpopped == 0
     }
 
     /// An Add, Update or Delete: without a Replace before it there is no initial list to wait for (§42).
@@ -124,9 +112,8 @@ impl InitialLists {
 
     fn change(&mut self, id: SourceId, change: impl FnOnce(&mut Source)) {
         let source = &mut self.sources[id.index()];
-        let before = (source.is_popped(), source.is_synced());
+        let before = source.is_synced();
         change(source);
-        self.unpopped = self.unpopped + usize::from(before.0) - usize::from(source.is_popped());
-        self.unsynced = self.unsynced + usize::from(before.1) - usize::from(source.is_synced());
+        self.unsynced = self.unsynced + usize::from(before) - usize::from(source.is_synced());
     }
 }

@@ -157,7 +157,7 @@ impl Model {
         assert_eq!(view.resource_version(), self.version);
         assert_eq!(view.len(), self.objects.len());
         assert_eq!(view.objects().count(), self.objects.len());
-        for (_, source, object) in view.located() {
+        for (_, source, object) in view.located_from(0, usize::MAX) {
             let (expected, same) = &self.objects[&object.key];
             assert!(Arc::ptr_eq(object, same) && source == *expected);
             assert!(Arc::ptr_eq(view.get(&object.key).unwrap(), same));

@@ -65,12 +65,7 @@ impl<'a, T: Keyed> View<'a, T> {
         self.inner.slots.len()
     }
 
-    /// All objects with slot and source, in the order of the slots.
-    pub fn located(&self) -> impl Iterator<Item = (u32, SourceId, &Arc<T>)> {
-        self.located_from(0, usize::MAX)
-    }
-
-    /// The same of at most `count` slots from number `first` on.
+    /// The objects in at most `count` slots from number `first` on, with slot and source, in the order of the slots.
     pub(crate) fn located_from(
         &self,
         first: usize,

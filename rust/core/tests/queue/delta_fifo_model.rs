@@ -406,10 +406,6 @@ impl Harness {
         }
         let synced = (0..SOURCES).all(|source| model.has_synced(source));
         prop_assert_eq!(fifo.has_synced(), synced);
-        prop_assert_eq!(
-            fifo.initial_lists_popped(),
-            (0..SOURCES).all(|source| model.has_popped(source))
-        );
         let unsynced = if model.closed {
             WaitError::Closed
         } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::informer::InformerOptions;
+use crate::informer::{InformerOptions, QueueMode};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
 use crate::object_informer::Processed;
@@ -12,20 +12,28 @@ use crate::source::{ListReader, ReadOptions, Relist, Source};
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 fn informer() -> (ObjectInformer, Source) {
-    let informer = ObjectInformer::new(InformerOptions::default(), ReadOptions::default());
+    informer_of(QueueMode::Atomic)
+}
+
+pub(super) fn informer_of(queue: QueueMode) -> (ObjectInformer, Source) {
+    let options = InformerOptions {
+        queue,
+        ..InformerOptions::default()
+    };
+    let informer = ObjectInformer::new(options, ReadOptions::default());
     informer.set_transformer(Some(Transformer::External));
     let source = informer.add_source();
     (informer, source)
 }
 
-fn object(name: &str, version: &str, phase: &str) -> String {
+pub(super) fn object(name: &str, version: &str, phase: &str) -> String {
     format!(
         r#"{{"metadata":{{"name":"{name}","uid":"u-{name}","resourceVersion":"{version}"}},"status":"{phase}"}}"#
     )
 }
 
 /// Queues a list.
-fn list(source: &Source, version: &str, objects: &[String]) {
+pub(super) fn list(source: &Source, version: &str, objects: &[String]) {
     let items = objects.join(",");
     let body = format!(
         r#"{{"kind":"PodList","apiVersion":"v1","metadata":{{"resourceVersion":"{version}"}},"items":[{items}]}}"#
@@ -38,29 +46,12 @@ fn list(source: &Source, version: &str, objects: &[String]) {
 
 /// Processes what is queued with a transform that takes the status away, and fails where it is "bad"; the names that it
 /// saw.
-fn process(informer: &ObjectInformer) -> Vec<String> {
+pub(super) fn process(informer: &ObjectInformer) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         match informer.process(NOW) {
             Processed::Untransformed(mut pending) => {
-                loop {
-                    let objects = pending.next(2);
-                    if objects.is_empty() {
-                        break;
-                    }
-                    let made: Vec<Option<Vec<u8>>> = objects
-                        .iter()
-                        .map(|(object, _)| {
-                            seen.push(object.name().to_owned());
-                            let (json, _) = object.json().rsplit_once(",\"status\"")?;
-                            let bad = object.json().contains("bad");
-                            (!bad).then(|| format!("{json}}}").into_bytes())
-                        })
-                        .collect();
-                    let made: Vec<Option<&[u8]>> = made.iter().map(Option::as_deref).collect();
-                    assert!(pending.give(&made).iter().all(Option::is_none));
-                }
-                informer.settle(&mut pending);
+                seen.append(&mut settle(informer, &mut pending));
                 assert!(informer.transformed(pending).is_none());
             }
             Processed::TimedOut => return seen,
@@ -69,7 +60,31 @@ fn process(informer: &ObjectInformer) -> Vec<String> {
     }
 }
 
-fn stored(informer: &ObjectInformer, key: &str) -> Arc<Object> {
+/// The part of it with the transform.
+pub(super) fn settle(informer: &ObjectInformer, pending: &mut PendingTransform) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let objects = pending.next(2);
+        if objects.is_empty() {
+            break;
+        }
+        let made: Vec<Option<Vec<u8>>> = objects
+            .iter()
+            .map(|(object, _)| {
+                seen.push(object.name().to_owned());
+                let (json, _) = object.json().rsplit_once(",\"status\"")?;
+                let bad = object.json().contains("bad");
+                (!bad).then(|| format!("{json}}}").into_bytes())
+            })
+            .collect();
+        let made: Vec<Option<&[u8]>> = made.iter().map(Option::as_deref).collect();
+        assert!(pending.give(&made).iter().all(Option::is_none));
+    }
+    informer.settle(pending);
+    seen
+}
+
+pub(super) fn stored(informer: &ObjectInformer, key: &str) -> Arc<Object> {
     Arc::clone(informer.informer().store().read().get(key).unwrap())
 }
 
@@ -199,13 +214,13 @@ fn a_batch_that_nobody_gave_anything_for_has_failed() {
     assert!(informer.informer().store().read().is_empty());
 }
 
-fn parsed(name: &str, version: &str, phase: &str) -> Arc<Object> {
+pub(super) fn parsed(name: &str, version: &str, phase: &str) -> Arc<Object> {
     let json = object(name, version, phase);
     Arc::new(Object::parse(json.as_bytes(), &TypeMeta::new("v1", "Pod"), false).unwrap())
 }
 
 /// Key, version and whether it is a tombstone, of each notification.
-fn told(listener: &Listener<Object>) -> Vec<String> {
+pub(super) fn told(listener: &Listener<Object>) -> Vec<String> {
     let mut told = Vec::new();
     while let Popped::Notifications(batch) = listener.pop_batch(10, NOW) {
         told.extend(batch.iter().map(|notification| match notification {
@@ -266,7 +281,7 @@ fn a_deletion_that_fails_is_told_with_what_the_store_has() {
     assert_eq!(told(&listener), ["gone Object(Pod a @1)"]);
     assert!(informer.informer().store().read().is_empty());
     assert_eq!(informer.informer().store().read().resource_version(), "12");
-    assert!(informer.failures.by_key.lock().is_empty());
+    assert!(informer.failed().lock().is_empty());
 }
 
 #[test]
@@ -319,6 +334,6 @@ fn what_fails_is_forgotten_with_its_own_list_only() {
     process(&informer);
     list(&source, "12", &[]);
     process(&informer);
-    let failed: Vec<String> = informer.failures.by_key.lock().keys().cloned().collect();
+    let failed: Vec<String> = informer.failed().lock().keys().cloned().collect();
     assert_eq!(failed, ["b"]);
 }
