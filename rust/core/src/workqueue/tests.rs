@@ -393,7 +393,10 @@ fn an_earlier_deadline_wakes_who_waits_for_a_later_one() {
         until(&queue, 2, true);
         // Wakes the other one, which must watch in place of the first.
         add_after(&queue, "soon", ms(20));
-        assert_eq!(receiver.recv(), Ok(Some("soon")));
+        assert_eq!(
+            receiver.recv_timeout(Duration::from_secs(10)),
+            Ok(Some("soon"))
+        );
         queue.shut_down();
         assert_eq!(receiver.recv(), Ok(None));
     });
