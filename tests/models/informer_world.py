@@ -252,6 +252,9 @@ class World:
         if self.in_order:
             self._compare_line(log.events, own, compared)
             return
+        if compared is None:
+            # What a Pop merges behind an object of the first list has that object's mark (§44): no cut can be told.
+            return
         for key in {event.key for event in log.events}:
             events = [event for event in log.events if event.key == key]
             before = None if compared is None else sum(event.key == key for event in log.events[:compared])
