@@ -245,31 +245,34 @@ class World:
         each.lists = self.settled_lists
 
     def _compare(self, log: WriteLog, own: list[tuple[Note, bool]], compared: int | None) -> None:
-        """All that is told is the log's, from `compared` on, or (None) from where the snapshot was taken.
-
-        A queue that merges per key keeps the order of each key only.
-        """
+        """All that is told is the log's, from `compared` on, or (None) from where the snapshot was taken."""
         if self.in_order:
-            self._compare_line(log.events, own, compared)
+            marks = [flag for _, flag in own]
+            snapshot = sum(marks)
+            assert marks == [True] * snapshot + [False] * (len(own) - snapshot), "is_in_initial_list"
+            self._compare_line(log.events, [note for note, _ in own], compared, snapshot)
             return
-        if compared is None:
-            # What a Pop merges behind an object of the first list has that object's mark (§44): no cut can be told.
-            return
+        # A queue that merges per key keeps the order of each key only.
         for key in {event.key for event in log.events}:
             events = [event for event in log.events if event.key == key]
             before = None if compared is None else sum(event.key == key for event in log.events[:compared])
-            self._compare_line(events, [(note, flag) for note, flag in own if note.key == key], before)
+            line = [(note, flag) for note, flag in own if note.key == key]
+            # One Pop marks all that it merged behind an object of the first list (§44), and nothing after it is marked.
+            marks = [flag for note, flag in line if note.kind == "add"]
+            assert marks == sorted(marks, reverse=True), "is_in_initial_list"
+            self._compare_line(events, [note for note, _ in line], before, int(any(marks)))
 
-    def _compare_line(self, events: list[Note], own: list[tuple[Note, bool]], compared: int | None) -> None:
+    def _compare_line(self, events: list[Note], told: list[Note], compared: int | None, snapshot: int) -> None:
+        """The first `snapshot` of what is told are the state at a cut of the events, the rest the events after it."""
         if compared is None:
-            snapshot = [note for note, flag in own if flag]
-            own = own[len(snapshot) :]
-            compared = len(events) - len(own)
+            compared = len(events) - (len(told) - snapshot)
             assert compared >= 0, "more is told than happened"
             state = replay({}, events[:compared])
-            assert {note.key: note.version for note in snapshot} == state, "the snapshot is one cut (§142)"
-        assert not any(flag for _, flag in own), "is_in_initial_list"
-        assert [note for note, _ in own] == events[compared:], "every event, in order"
+            assert {note.key: note.version for note in told[:snapshot]} == state, "the snapshot is one cut (§142)"
+            told = told[snapshot:]
+        else:
+            assert snapshot == 0, "is_in_initial_list"
+        assert told == events[compared:], "every event, in order"
 
     def close(self) -> None:
         for each in self.followed:
