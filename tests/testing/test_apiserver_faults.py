@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from apiserver_http import Http, brief, chunks, eventually, read_head
@@ -183,6 +184,20 @@ def test_refuse_and_accept_connections(server: APIServer, api: Http) -> None:
         server.faults.accept_connections()
         server.faults.accept_connections()
         assert api.get(MAPS).names == ["a"]
+
+
+def test_the_port_stays_the_servers_while_it_refuses(server: APIServer, api: Http) -> None:
+    """An outgoing connection of anybody's could be given it otherwise, and the server could not listen again."""
+    host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
+    server.faults.refuse_connections()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((host, port))
+    for _ in range(3):
+        with pytest.raises(ConnectionRefusedError):
+            api.get(MAPS)
+        server.faults.accept_connections()
+        assert api.get(MAPS).status == 200
+        server.faults.refuse_connections()
 
 
 def test_drop_connections_resets_all(server: APIServer, api: Http) -> None:

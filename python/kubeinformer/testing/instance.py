@@ -77,6 +77,9 @@ class Instance:
         )
         self._port = options.port
         self._listener: asyncio.Server | None = None
+        # Never listens: the port stays ours while connections are refused. An outgoing connection of anybody's could be
+        # given it otherwise.
+        self._reserved: socket.socket | None = None
         self._connections: web.Server | None = None
         self._stopping = asyncio.Event()
         self._ready: Future[None] = Future()
@@ -261,6 +264,8 @@ class Instance:
         self._ready.set_result(None)
         await self._stopping.wait()
         await self._stop_listening()
+        if self._reserved is not None:
+            self._reserved.close()
         self._app.close()
         self._connections.pre_shutdown()
         # The watches write their ends; whoever does not take his is not waited for.
@@ -278,15 +283,24 @@ class Instance:
     async def _listen(self) -> None:
         if self._listener is not None or self._connections is None:
             return
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._reserved is None:
+            # Sockets that share a port would share it with another server as well: the first one does not.
+            with self._bound_socket(share=False) as sock:
+                self._port = sock.getsockname()[1]
+            self._reserved = self._bound_socket()
+        sock = self._bound_socket()
         if hasattr(socket, "TCP_CONGESTION"):
             # Where the kernel defaults to BBR, it paces a loopback reader that takes small pieces.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
-        sock.bind((HOST, self._port))
-        self._port = sock.getsockname()[1]
         self._listener = await self._loop.create_server(self._connections, sock=sock, backlog=LISTEN_BACKLOG)
+
+    def _bound_socket(self, *, share: bool = True) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(share))
+        sock.bind((HOST, self._port))
+        return sock
 
     async def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
