@@ -63,6 +63,25 @@ def test_errors_of_objects_that_changed_meanwhile_are_no_longer_told(server: API
     assert informer.indexer().index_keys("strict", "good") == ["default/mended"]
 
 
+@pytest.mark.parametrize("before", ["good", "bad"])
+def test_the_error_of_a_version_that_came_meanwhile_is_told(server: APIServer, make_factory: Make, before: str) -> None:
+    """Whether the function passed or failed for the version that was there when the index began to be added."""
+    server.create(pod("web-0", labels={"app": before}))
+    informer = started(make_factory)
+
+    def strict(obj: KubeObject) -> list[str]:
+        if obj.labels["app"] == "bad":
+            raise LookupError(obj.resource_version)
+        return ["good"]
+
+    adding = Adding(informer, "strict", strict)
+    server.update(pod("web-0", labels={"app": "bad", "version": "2"}))
+    assert informer.wait_for_resource_version(server.resource_version, timeout=10)
+    adding.end()
+    error = informer.index_errors()["strict"]["default/web-0"]
+    assert error.args == (informer.indexer().get_by_key("default/web-0").resource_version,)
+
+
 def test_a_refused_indexer_does_not_take_the_place_of_the_one_that_is_being_added(
     server: APIServer, make_factory: Make
 ) -> None:

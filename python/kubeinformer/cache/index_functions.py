@@ -21,6 +21,9 @@ IndexFunc = Callable[[Any], Iterable[str]]
 _Version = tuple[str, str]
 """uid and resourceVersion of an object."""
 
+_Errors = dict[str, dict[str, tuple[_Version, Exception]]]
+"""Index -> key -> the version for which its function failed, and how."""
+
 
 class IndexFunctions:
     """Adds indexers to an informer's core, and computes the values that the core asks for."""
@@ -28,7 +31,7 @@ class IndexFunctions:
     def __init__(self, core: InformerCore) -> None:
         self._core = core
         self._functions: dict[str, IndexFunc] = {}
-        self._errors: dict[str, dict[str, tuple[_Version, Exception]]] = {}
+        self._errors: _Errors = {}
         self._adding: set[str] = set()
         self._lock = threading.Lock()
         self._guard = ForkGuard("this informer")
@@ -62,14 +65,16 @@ class IndexFunctions:
                 raise ValueError(f"indexer conflict: {', '.join(sorted(taken))}")
             self._functions.update(functions)
             self._adding.update(declared)
+        noted: _Errors = {}
         try:
             new = self._core.begin_add_indexers(declared)
             try:
-                values = self._evaluate(functions, new.objects()) if functions else {}
+                values = self._evaluate(functions, new.objects(), noted) if functions else {}
             except BaseException:
                 self._core.abort_add_indexers(new)
                 raise
             self._core.finish_add_indexers(new, values)
+            self._take_over(noted)
         finally:
             with self._lock:
                 self._adding.difference_update(declared)
@@ -78,7 +83,7 @@ class IndexFunctions:
         """Compute the values that `change` wants and write it."""
         while True:
             functions = {name: self._functions[name] for name in change.index_names()}
-            values = self._evaluate(functions, change.objects())
+            values = self._evaluate(functions, change.objects(), self._errors)
             if self._errors:
                 self._forget(change.deleted_keys())
             if self._core.commit(change, values):
@@ -105,23 +110,25 @@ class IndexFunctions:
         obj = self._core.get(key)
         return obj is not None and (obj.uid, obj.resource_version) == version
 
-    def _evaluate(self, functions: Mapping[str, IndexFunc], objects: list[KubeObject]) -> dict[str, list[list[str]]]:
-        return {name: [self._values(name, func, obj) for obj in objects] for name, func in functions.items()}
+    def _evaluate(
+        self, functions: Mapping[str, IndexFunc], objects: list[KubeObject], noted: _Errors
+    ) -> dict[str, list[list[str]]]:
+        return {name: [self._values(name, func, obj, noted) for obj in objects] for name, func in functions.items()}
 
-    def _values(self, name: str, func: IndexFunc, obj: KubeObject) -> list[str]:
+    def _values(self, name: str, func: IndexFunc, obj: KubeObject, noted: _Errors) -> list[str]:
         try:
             values = _checked(func(obj))
         except Exception as error:
-            self._note(name, obj, error)
+            self._note(name, obj, error, noted)
             return []
-        if self._errors.get(name):
-            self._note(name, obj, None)
+        if noted.get(name):
+            self._note(name, obj, None, noted)
         return values
 
-    def _note(self, name: str, obj: KubeObject, error: Exception | None) -> None:
+    def _note(self, name: str, obj: KubeObject, error: Exception | None, noted: _Errors) -> None:
         key = obj.key
         with self._lock:
-            errors = self._errors.setdefault(name, {})
+            errors = noted.setdefault(name, {})
             known = errors.pop(key, None) is not None
             if error is not None:
                 errors[key] = ((obj.uid, obj.resource_version), error)
@@ -129,6 +136,13 @@ class IndexFunctions:
             if not known:
                 reports.index_function_failed(name, key, error)
             _forget_frames(error)
+
+    def _take_over(self, noted: _Errors) -> None:
+        """What was noted of the objects that were there. The processor's word on a later version counts more."""
+        for name, errors in noted.items():
+            stored = {key: note for key, note in errors.items() if self._is_stored(key, note[0])}
+            with self._lock:
+                self._errors[name] = {**stored, **self._errors.get(name, {})}
 
     def _forget(self, keys: list[str]) -> None:
         with self._lock:
