@@ -187,3 +187,15 @@ def test_no_index_error_keeps_the_objects_of_its_batch_alive(server: APIServer, 
         assert error.__traceback__ is None
         assert isinstance(error.__cause__, KeyError)
         assert error.__cause__.__traceback__ is None
+
+
+def test_an_index_value_of_many_objects(server: APIServer, factory: SharedInformerFactory) -> None:
+    """More than are copied out in one go (see `rust/py/src/informer/reads.rs`)."""
+    for number in range(300):
+        server.create(pod(f"web-{number}"))
+    informer = factory.core().v1().pods().informer()
+    factory.start()
+    factory.wait_for_cache_sync(timeout=10)
+    names = sorted(f"default/web-{number}" for number in range(300))
+    assert informer.indexer().index_keys("namespace", "default") == names
+    assert sorted(obj.key for obj in informer.indexer().by_index("namespace", "default")) == names

@@ -22,6 +22,7 @@ use build::Spans;
 use spans::Span;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// apiVersion and kind, for an object that does not name them itself (an item of a list of a built-in type).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -279,6 +280,21 @@ impl fmt::Debug for Object {
             self.resource_version()
         )
     }
+}
+
+/// Objects as one JSON array.
+pub fn json_array(objects: &[Arc<Object>]) -> Vec<u8> {
+    let bytes: usize = objects.iter().map(|object| object.raw().len() + 1).sum();
+    let mut json = Vec::with_capacity(bytes + 2);
+    json.push(b'[');
+    for (place, object) in objects.iter().enumerate() {
+        if place > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(object.raw());
+    }
+    json.push(b']');
+    json
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! `InformerCore`: queue, store, indices and listeners of one informer.
 
+mod reads;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use kubeinformer_core::informer::{InformerOptions, QueueMode};
 use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::listener::Backlog;
-use kubeinformer_core::object::Object;
+use kubeinformer_core::object::json_array;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
 use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::source::Transformer;
-use kubeinformer_core::store::StoreError;
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -31,8 +32,6 @@ use crate::snapshot::Snapshot;
 use crate::source::Source;
 use crate::transform::{Transform, Untransformed};
 use crate::wait;
-
-type View<'a> = kubeinformer_core::store::View<'a, Object>;
 
 #[pyclass(frozen, module = "kubeinformer._core")]
 pub struct InformerCore {
@@ -59,61 +58,7 @@ impl InformerCore {
             birth: self.birth,
         }
     }
-
-    fn handles<'py>(
-        &self,
-        py: Python<'py>,
-        objects: &[Arc<Object>],
-    ) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(
-            py,
-            objects
-                .iter()
-                .map(|object| KubeObject::new(Arc::clone(object), &self.origin)),
-        )
-    }
-
-    /// Reads without letting go of the interpreter, unless a write is under way (invariant 2).
-    fn read<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_>) -> R + Sync) -> PyResult<R> {
-        self.birth.check()?;
-        if let Some(view) = self.core.informer().store().try_read() {
-            return Ok(with(&view));
-        }
-        self.scan(py, with)
-    }
-
-    /// The same for what may touch many objects.
-    fn scan<R: Send>(&self, py: Python<'_>, with: impl Fn(&View<'_>) -> R + Sync) -> PyResult<R> {
-        self.birth.check()?;
-        Ok(py.detach(|| with(&self.core.informer().store().read())))
-    }
-
-    fn selected(
-        &self,
-        py: Python<'_>,
-        selector: Option<&Selector>,
-        namespace: Option<&str>,
-    ) -> PyResult<Vec<Arc<Object>>> {
-        let selector = selector.map(|selector| &selector.core);
-        let matches =
-            |object: &&Arc<Object>| selector.is_none_or(|selector| selector.matches(object));
-        self.scan(py, |view| match namespace {
-            None => view.objects().filter(matches).cloned().collect(),
-            Some(namespace) => {
-                if let Ok(objects) = view.by_index(NAMESPACE, namespace) {
-                    return objects.filter(matches).cloned().collect();
-                }
-                let objects = view
-                    .objects()
-                    .filter(|object| object.namespace() == namespace);
-                objects.filter(matches).cloned().collect()
-            }
-        })
-    }
 }
-
-/// client-go §179.
-const NAMESPACE: &str = "namespace";
 
 #[pymethods]
 impl InformerCore {
@@ -443,20 +388,7 @@ impl InformerCore {
         namespace: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let found = self.selected(py, selector, namespace)?;
-        let json = py.detach(|| {
-            let bytes: usize = found.iter().map(|object| object.raw().len() + 1).sum();
-            let mut json = Vec::with_capacity(bytes + 2);
-            json.push(b'[');
-            for (place, object) in found.iter().enumerate() {
-                if place > 0 {
-                    json.push(b',');
-                }
-                json.extend_from_slice(object.raw());
-            }
-            json.push(b']');
-            json
-        });
-        Ok(PyBytes::new(py, &json))
+        Ok(PyBytes::new(py, &py.detach(|| json_array(&found))))
     }
 
     #[pyo3(signature = (paths, *, index=None, value=None))]
@@ -589,30 +521,6 @@ impl InformerCore {
 
     fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         self.read(py, |view| view.get(key).is_some())
-    }
-}
-
-impl InformerCore {
-    /// The source that has the objects of a namespace; none for all sources. To be called while detached.
-    fn source_of(&self, namespace: Option<&str>) -> PyResult<Option<SourceId>> {
-        let Some(namespace) = namespace else {
-            return Ok(None);
-        };
-        let sources = self.sources.lock();
-        let has = |(name, _): &&(String, SourceId)| name.is_empty() || name == namespace;
-        let (_, id) = sources.iter().find(has).ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "namespace {namespace:?} is not one of the informer's"
-            ))
-        })?;
-        Ok(Some(*id))
-    }
-
-    fn under(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<Arc<Object>>> {
-        let found = self.read(py, |view| {
-            Ok(view.by_index(name, value)?.cloned().collect::<Vec<_>>())
-        })?;
-        found.map_err(|error: StoreError| errors::store(&error))
     }
 }
 
