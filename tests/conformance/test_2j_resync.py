@@ -116,8 +116,9 @@ def test_s127_the_next_period_begins_with_the_resync() -> None:
     assert rig.heard() == [("resync", "a@1")]
     while not (told := rig.hear()):
         assert time.monotonic() - begin < 10
-    assert time.monotonic() - begin >= PERIOD
-    assert told == [("resync", "a@1")]
+    # On a machine that stalls meanwhile there may be a second one, but never more than the time allows.
+    assert len(told) <= (time.monotonic() - begin) / PERIOD
+    assert set(told) == {("resync", "a@1")}
 
 
 @pytest.mark.usefixtures("short_periods")

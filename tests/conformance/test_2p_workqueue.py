@@ -159,6 +159,7 @@ def test_s188_a_drain_waits_for_what_is_processed() -> None:
     drained = []
     with thread(lambda: drained.append(queue.shut_down_with_drain())):
         queue.done(first)
+        assert queue.shut_down_with_drain(timeout=0.05) is False
         assert drained == []
         queue.done(second)
     assert drained == [True]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kubernetes.client import CoreV1Api
+from kubernetes.client import Configuration, CoreV1Api
 from new_informer import PODS
 
 from kubeinformer import ResourceEventHandlerFuncs, SharedInformerFactory, wait_for, wait_for_cache_sync
@@ -20,8 +20,9 @@ from kubeinformer.cache import (
     new_ttl_store,
 )
 from kubeinformer.cache.synctrack import Lazy
-from kubeinformer.informers import DynamicSharedInformerFactory
+from kubeinformer.informers import DynamicSharedInformerFactory, MetadataSharedInformerFactory
 from kubeinformer.testing import APIServer
+from kubeinformer.testing.objects import pod
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,17 @@ def test_of_a_factory(argument: str, value: Any) -> None:
 
 
 def test_an_api_class_is_no_api_client(server: APIServer) -> None:
-    with pytest.raises(TypeError, match=r"api_client must be a kubernetes.client.ApiClient, not CoreV1Api"):
+    with pytest.raises(TypeError, match="ApiClient or a Configuration, not CoreV1Api"):
         SharedInformerFactory(CoreV1Api(server.api_client()))  # type: ignore[arg-type]
+
+
+def test_a_plain_configuration_is_enough(server: APIServer) -> None:
+    server.create(pod("web-0"))
+    configuration = Configuration(host=server.url)
+    whole, metadata = SharedInformerFactory(configuration), MetadataSharedInformerFactory(configuration)
+    informers = [whole.core().v1().pods().informer(), metadata.for_resource("v1", "pods").informer()]
+    with whole.running(timeout=10), metadata.running(timeout=10):
+        assert [informer.indexer().list_keys() for informer in informers] == [["default/web-0"]] * 2
 
 
 @pytest.mark.parametrize("argument", ["label_selector", "field_selector", "namespaces"])

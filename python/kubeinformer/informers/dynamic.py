@@ -22,7 +22,7 @@ from kubeinformer.resource import Resource
 from kubeinformer.transport import Transport
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient, Configuration
 
 
 class DynamicSharedInformerFactory:
@@ -34,7 +34,7 @@ class DynamicSharedInformerFactory:
 
     def __init__(
         self,
-        api_client: ApiClient | None = None,
+        api_client: ApiClient | Configuration | None = None,
         resync_period: float = 0,
         namespaces: Sequence[str] | None = None,
         tweak_list_options: Callable[[ListOptions], object] | None = None,

@@ -30,7 +30,7 @@ from kubeinformer.resource import Resource
 from kubeinformer.transport import HTTPTransport, Transport
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient, Configuration
 
 R = TypeVar("R", bound="ResourceInformer[Any, Any, Any]")
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class SharedInformerFactory(Groups):
 
     def __init__(
         self,
-        api_client: ApiClient | None = None,
+        api_client: ApiClient | Configuration | None = None,
         resync_period: float = 0,
         namespaces: Sequence[str] | None = None,
         tweak_list_options: Callable[[ListOptions], object] | None = None,
@@ -64,7 +64,7 @@ class SharedInformerFactory(Groups):
 
         Args:
             api_client: the kubernetes package's client: its address, TLS settings, proxy and credentials are used, the
-                credentials afresh for each request. None = `ApiClient()`.
+                credentials afresh for each request. Also a `Configuration` for one; None = `ApiClient()`.
             resync_period: seconds between resyncs of handlers that name no period of their own; 0 = none.
             namespaces: names; each gets a list/watch of its own. None = the whole cluster. Resources without
                 namespaces ignore it.
@@ -104,10 +104,6 @@ class SharedInformerFactory(Groups):
         checked(transform)
         self._own_transport: HTTPTransport | None = None
         if transport is None:
-            if api_client is None:
-                from kubernetes.client import ApiClient
-
-                api_client = ApiClient()
             transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
         self._transport = transport
         self._resync_period = resync_period

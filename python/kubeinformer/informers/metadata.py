@@ -27,7 +27,7 @@ from kubeinformer.transport import HTTPTransport, Transport
 from kubeinformer.transport.metadata import MetadataTransport
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient, Configuration
 
 _KIND = "PartialObjectMetadata"
 
@@ -42,7 +42,7 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
 
     def __init__(
         self,
-        api_client: ApiClient | None = None,
+        api_client: ApiClient | Configuration | None = None,
         resync_period: float = 0,
         namespaces: Sequence[str] | None = None,
         tweak_list_options: Callable[[ListOptions], object] | None = None,
@@ -57,10 +57,6 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
     ) -> None:
         self._own_transport: HTTPTransport | None = None
         if transport is None:
-            if api_client is None:
-                from kubernetes.client import ApiClient
-
-                api_client = ApiClient()
             transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
         super().__init__(
             None,

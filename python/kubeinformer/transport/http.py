@@ -27,22 +27,19 @@ class HTTPTransport:
     """A `Transport` over urllib3. Safe to share between threads; make one for each ApiClient.
 
     Args:
-        api_client: a `kubernetes.client.ApiClient`, however it was configured.
+        api_client: a `kubernetes.client.ApiClient`, however it was configured, or a `Configuration` for one; None = one
+            with the package's default configuration.
         user_agent: the User-Agent of these requests; None = the client's own.
         compression: ask the server for gzip. That costs time on both sides and pays on slow networks.
 
     Raises:
-        TypeError: `api_client` is no ApiClient, or `user_agent` no string.
+        TypeError: `api_client` is none of these, or `user_agent` no string.
     """
 
-    def __init__(self, api_client: Any, *, user_agent: str | None = None, compression: bool = False) -> None:
+    def __init__(self, api_client: Any = None, *, user_agent: str | None = None, compression: bool = False) -> None:
         if user_agent is not None and not isinstance(user_agent, str):
             raise TypeError(f"user_agent must be a str or None, not {type(user_agent).__name__}")
-        if not hasattr(api_client, "update_params_for_auth"):
-            raise TypeError(
-                f"api_client must be a kubernetes.client.ApiClient, not {type(api_client).__name__}; "
-                "ApiClient(configuration) makes one, and an API class has one in its attribute api_client"
-            )
+        api_client = _checked_client(api_client)
         self.capabilities = ServerCapabilities()
         self._client = api_client
         self._user_agent = user_agent
@@ -149,3 +146,16 @@ def _host_of(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return "an address that is no URL"
+
+
+def _checked_client(api_client: Any) -> Any:
+    if hasattr(api_client, "update_params_for_auth"):
+        return api_client
+    from kubernetes.client import ApiClient, Configuration
+
+    if isinstance(api_client, Configuration | None):
+        return ApiClient(api_client)
+    raise TypeError(
+        f"api_client must be a kubernetes.client.ApiClient or a Configuration, not {type(api_client).__name__}; "
+        "an API class has one in its attribute api_client"
+    )
