@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 Row = Literal["objects", "bytes", "prepared"]
 """Python objects in and the same objects out; JSON bytes in; objects whose key and index values are at hand. Those
-texts are of their version alone on every side, as what comes off the wire is: nobody interns them beforehand."""
+texts are of their version alone, as what comes off the wire is, but for one rival that may intern them beforehand."""
 
 INDICES = ("namespace", "node", "owner")
 """metadata.namespace, spec.nodeName, and the uid of the owner reference with controller=true: one value each."""

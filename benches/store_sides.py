@@ -6,7 +6,8 @@ prepared ones, JSON is decoded where it has bytes, and every delta is processed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -102,18 +103,23 @@ class PythonBytes(PythonObjects):
 
 
 class PythonPrepared:
-    """Dicts with their keys and index values at hand."""
+    """Dicts with their keys and index values at hand: each version with texts of its own, or equal texts interned.
+
+    Interning is not timed, so it is a gift: it costs what it saves later, a look-up of each text by its content.
+    """
 
     row: Row = "prepared"
-    name = "pure Python"
     collect_garbage = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, interned: bool = False) -> None:
+        self.name = "pure Python" + (", texts interned" if interned else "")
+        self._text: Callable[[str], str] = sys.intern if interned else str
         self._store: IndexedStore[Pod] = IndexedStore(INDEXERS)
         self._queue: DeltaFIFO[Prepared[Pod]] = DeltaFIFO(key_func=lambda prepared: prepared[0])
 
     def prepare(self, items: Sequence[Item]) -> Sequence[Any]:
-        return [(item.key, item.values, item.obj) for item in items]
+        text = self._text
+        return [(text(item.key), tuple(map(text, item.values)), item.obj) for item in items]
 
     def load(self, inputs: Sequence[Any]) -> None:
         self.batched(inputs)
@@ -148,4 +154,5 @@ def rivals() -> Sequence[QueueAndStore]:
         PythonBytes(collect_garbage=True),
         PythonBytes(collect_garbage=False),
         PythonPrepared(),
+        PythonPrepared(interned=True),
     )
