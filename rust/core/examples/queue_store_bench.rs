@@ -18,6 +18,11 @@ use kubeinformer_core::queue::delta_fifo::Item;
 use kubeinformer_core::queue::{Delta, DeltaFifo, DeltaFifoOptions, DeltaObject, SourceId};
 use kubeinformer_core::store::Store;
 use kubeinformer_core::write_batch::WriteBatch;
+use mimalloc::MiMalloc;
+
+/// As the extension module has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SOURCE: SourceId = SourceId::FIRST;
 const INDICES: [&str; 3] = ["namespace", "node", "owner"];

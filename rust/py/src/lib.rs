@@ -32,7 +32,13 @@ mod views;
 mod wait;
 mod workqueue;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// This module's memory only; Python and other extensions keep theirs. An object is freed by another thread than made it:
+/// glibc's allocator takes locks for that, and keeps for ever what a list replaced that had changed as a whole.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[pymodule]
 mod _core {
