@@ -7,10 +7,12 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml C
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-python test-rust lint conformance format bench mutants soak clean
+AARCH64 := aarch64-unknown-linux-gnu
+
+.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance format bench mutants soak clean
 
 help:
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.python: pyproject.toml constraints.txt
 	test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: set PYTHON=" >&2; exit 1; }
@@ -32,6 +34,23 @@ test-rust:
 	cargo test --locked --workspace --quiet
 	cargo test --locked --package kubeinformer-core --features shuttle --test shuttle --quiet
 
+# The scanner is what differs between CPUs; the oracle has it read whole bodies.
+EMULATED := cargo test --locked --package kubeinformer-core --quiet
+test-aarch64: ## the scanner's tests as an emulated ARM CPU runs them (NEON): needs a target, a linker and QEMU
+	@rustup target list --installed | grep -qx $(AARCH64) \
+		|| { echo "the standard library is missing: rustup target add $(AARCH64)" >&2; exit 1; }
+	@command -v aarch64-linux-gnu-gcc >/dev/null \
+		|| { echo "a linker is missing: apt-get install gcc-aarch64-linux-gnu" >&2; exit 1; }
+	@command -v qemu-aarch64 >/dev/null || { echo "an emulator is missing: apt-get install qemu-user" >&2; exit 1; }
+	export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+		&& $(EMULATED) --target $(AARCH64) --lib scan:: && $(EMULATED) --target $(AARCH64) --test oracle
+
+test-x86-64: ## the same as an emulated x86 CPU without AVX2 runs them (SSE2): needs QEMU
+	@command -v qemu-x86_64 >/dev/null || { echo "an emulator is missing: apt-get install qemu-user" >&2; exit 1; }
+	export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu Nehalem" \
+		&& $(EMULATED) --lib scan:: && $(EMULATED) --test oracle
+
 test-python: $(VENV)/.built
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -39,6 +58,8 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --locked --package kubeinformer-core --features shuttle --test shuttle --quiet -- -D warnings
+	@if rustup target list --installed 2>/dev/null | grep -qx $(AARCH64); then echo "cargo clippy for $(AARCH64)"; \
+		cargo clippy --locked --package kubeinformer-core --all-targets --target $(AARCH64) --quiet -- -D warnings; fi
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -46,13 +46,11 @@ impl Lanes for Words {
     }
 }
 
-#[cfg_attr(all(target_arch = "x86_64", not(test)), allow(dead_code))]
 pub(super) fn close(nesting: &mut Nesting, data: &[u8]) -> Option<usize> {
     // SAFETY: `Words` needs no CPU feature.
     unsafe { nesting.close::<Words>(data) }
 }
 
-#[cfg_attr(all(target_arch = "x86_64", not(test)), allow(dead_code))]
 pub(super) fn string_stop(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(window) = bytes.get(at..at + 8) {

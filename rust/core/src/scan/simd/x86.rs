@@ -99,14 +99,14 @@ impl Lanes for Avx2 {
 /// # Safety
 /// The CPU must have AVX2, PCLMULQDQ, POPCNT and BMI1.
 #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
-unsafe fn close_avx2(nesting: &mut Nesting, data: &[u8]) -> Option<usize> {
+pub(super) unsafe fn close_avx2(nesting: &mut Nesting, data: &[u8]) -> Option<usize> {
     // SAFETY: this function's own requirement.
     unsafe { nesting.close::<Avx2>(data) }
 }
 
 /// What [`close_avx2`] needs, asked once.
 #[inline]
-fn has_avx2() -> bool {
+pub(super) fn has_avx2() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| {
         is_x86_feature_detected!("avx2")
