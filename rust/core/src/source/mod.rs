@@ -173,7 +173,6 @@ impl Source {
     /// a backup gives uid and version of an object to another content. What a transform made of the same bytes is equal
     /// too.
     fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Result<Arc<Object>, ScanError> {
-        let known = self.stored_version(view);
         let keep_managed_fields = self.options.keep_managed_fields;
         let transformer = self.transformer.read().clone();
         let object = match &transformer {
@@ -182,6 +181,7 @@ impl Source {
             }
             Some(Transformer::External) | None => view.to_object(defaults, keep_managed_fields),
         };
+        let known = self.stored_version(&object);
         let is_equal = |known: &Arc<Object>| match transformer {
             Some(Transformer::External) => known.is_made_of(&object),
             _ => known.same_version(&object),
@@ -189,13 +189,10 @@ impl Source {
         Ok(known.filter(is_equal).unwrap_or_else(|| Arc::new(object)))
     }
 
-    fn stored_version(&self, view: &ObjectView<'_>) -> Option<Arc<Object>> {
+    fn stored_version(&self, object: &Object) -> Option<Arc<Object>> {
         let stored = self.informer.store().read();
-        if stored.is_empty() {
-            return None;
-        }
-        let known = stored.get(&view.key())?;
-        (known.resource_version() == view.resource_version()).then(|| Arc::clone(known))
+        let known = stored.get(object.key())?;
+        (known.resource_version() == object.resource_version()).then(|| Arc::clone(known))
     }
 
     fn replace(&self, resource_version: String, objects: Vec<Arc<Object>>) {

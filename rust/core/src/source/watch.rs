@@ -189,7 +189,8 @@ impl State {
         }
         self.unordered &= kind == EventType::Added;
         if !self.unordered {
-            self.pending_version = Some(object.resource_version().to_owned());
+            let version = self.pending_version.get_or_insert_with(String::new);
+            object.resource_version().clone_into(version);
         }
         self.pending.push(match kind {
             EventType::Added => Delta::added(source.id, object),

@@ -63,6 +63,15 @@ const MANY: usize = if cfg!(test) { 3 } else { 32 };
 const USUAL_VALUES: usize = 3;
 const USUAL_LENGTH: usize = 24;
 
+/// Whether two of the values are of one index, of which there are few: the search ends at the first that comes again.
+fn index_repeats(spans: &[Span]) -> bool {
+    let mut spans = spans
+        .iter()
+        .enumerate()
+        .map(|(at, span)| (&spans[..at], span.index));
+    spans.any(|(before, index)| before.iter().any(|span| span.index == index))
+}
+
 impl IndexValues {
     /// Makes room for what objects usually have.
     pub fn reserve(&mut self, objects: usize) {
@@ -88,8 +97,7 @@ impl IndexValues {
             u32::try_from(self.text.len()).is_ok(),
             "the values of a batch are below 4 GiB"
         );
-        let ascending = |pair: &[Span]| pair[0].index < pair[1].index;
-        if !self.spans[first..].windows(2).all(ascending) {
+        if index_repeats(&self.spans[first..]) {
             self.drop_repeated(first);
         }
         first as u32..self.spans.len() as u32
