@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from kubeinformer import cache, index, transform, workqueue
+from kubeinformer import cache, index, transform
 from kubeinformer._core import (
     Index,
     JSONMapping,
@@ -18,6 +19,7 @@ from kubeinformer._core import (
     Selector,
     after_fork_in_child,
 )
+from kubeinformer._lazy import lazily
 from kubeinformer.cache.controller import ControllerOptions
 from kubeinformer.cache.event_handler import (
     FilteringResourceEventHandler,
@@ -48,6 +50,11 @@ from kubeinformer.errors import (
 from kubeinformer.informers.factory import SharedInformerFactory
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
+
+if TYPE_CHECKING:
+    from kubeinformer import workqueue
+else:
+    __getattr__, __dir__ = lazily(__name__, {"workqueue": None})
 
 os.register_at_fork(after_in_child=after_fork_in_child)
 # Also what makes `match` take them apart.

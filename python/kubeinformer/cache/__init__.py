@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
+from kubeinformer._lazy import lazily
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
-from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
 from kubeinformer.cache.done_checker import DoneChecker, is_done
 from kubeinformer.cache.event_handler import (
     FilteringResourceEventHandler,
@@ -16,13 +18,6 @@ from kubeinformer.cache.event_handler import (
     ResourceEventHandlerFuncs,
 )
 from kubeinformer.cache.event_stream import Event, EventStream
-from kubeinformer.cache.expiration_cache import (
-    ExpirationCache,
-    ExpirationPolicy,
-    TimestampedEntry,
-    TTLPolicy,
-    new_ttl_store,
-)
 from kubeinformer.cache.identity import InformerName, InformerNameAndResource
 from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
@@ -33,30 +28,65 @@ from kubeinformer.cache.keys import (
     meta_namespace_key_func,
     split_meta_namespace_key,
 )
-from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.listers import GenericLister
-from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
-from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
 from kubeinformer.cache.object_name import (
     ObjectName,
     deletion_handling_object_to_name,
     object_to_name,
     parse_object_name,
 )
-from kubeinformer.cache.pager import ListPager
 from kubeinformer.cache.reflector import Reflector
-from kubeinformer.cache.reflector_store import (
-    ReflectorStore,
-    new_namespace_keyed_indexer_and_reflector,
-    new_reflector,
-)
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.transforms import TransformFunc
-from kubeinformer.cache.undelta_store import UndeltaStore
 from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
+
+if TYPE_CHECKING:
+    from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
+    from kubeinformer.cache.expiration_cache import (
+        ExpirationCache,
+        ExpirationPolicy,
+        TimestampedEntry,
+        TTLPolicy,
+        new_ttl_store,
+    )
+    from kubeinformer.cache.list_watch import ListWatch
+    from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
+    from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
+    from kubeinformer.cache.pager import ListPager
+    from kubeinformer.cache.reflector_store import (
+        ReflectorStore,
+        new_namespace_keyed_indexer_and_reflector,
+        new_reflector,
+    )
+    from kubeinformer.cache.undelta_store import UndeltaStore
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "BookmarkInfo": "deltas",
+            "ReplacedAllInfo": "deltas",
+            "SyncAllInfo": "deltas",
+            "ExpirationCache": "expiration_cache",
+            "ExpirationPolicy": "expiration_cache",
+            "TimestampedEntry": "expiration_cache",
+            "TTLPolicy": "expiration_cache",
+            "new_ttl_store": "expiration_cache",
+            "ListWatch": "list_watch",
+            "MutationCache": "mutation_cache",
+            "new_integer_resource_version_mutation_cache": "mutation_cache",
+            "new_indexer_informer": "new_informer",
+            "new_informer": "new_informer",
+            "new_shared_index_informer": "new_informer",
+            "ListPager": "pager",
+            "ReflectorStore": "reflector_store",
+            "new_namespace_keyed_indexer_and_reflector": "reflector_store",
+            "new_reflector": "reflector_store",
+            "UndeltaStore": "undelta_store",
+        },
+    )
 
 Store = Indexer
 """client-go's Store is an Indexer of which only the store's methods are used."""

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from kubeinformer.informers.dynamic import DynamicSharedInformerFactory
+from typing import TYPE_CHECKING
+
+from kubeinformer._lazy import lazily
 from kubeinformer.informers.factory import SharedInformerFactory
 from kubeinformer.informers.generic import GenericInformer
-from kubeinformer.informers.metadata import MetadataInformer, MetadataSharedInformerFactory
+
+if TYPE_CHECKING:
+    from kubeinformer.informers.dynamic import DynamicSharedInformerFactory
+    from kubeinformer.informers.metadata import MetadataInformer, MetadataSharedInformerFactory
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "DynamicSharedInformerFactory": "dynamic",
+            "MetadataInformer": "metadata",
+            "MetadataSharedInformerFactory": "metadata",
+        },
+    )
 
 __all__ = [
     "DynamicSharedInformerFactory",
