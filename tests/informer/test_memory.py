@@ -113,5 +113,5 @@ def test_updates_leave_nothing_behind() -> None:
             assert next(stream)["type"] == "ADDED"
         before = [blocks_after_updates() for _ in range(2)][-1]
         after = [blocks_after_updates() for _ in range(3)][-1]
-    # 3,600 updates: a single block that each left behind would be 3,600; threads that end and caches that fill are some 100.
+    # 3,600 updates: a single block that each left behind would be 3,600. Threads that ended are some 200.
     assert after - before < 1_000
