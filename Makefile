@@ -59,7 +59,7 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --locked --package kubeinformer-core --features shuttle --test shuttle --quiet -- -D warnings
 	@if rustup target list --installed 2>/dev/null | grep -qx $(AARCH64); then echo "cargo clippy for $(AARCH64)"; \
-		cargo clippy --locked --package kubeinformer-core --all-targets --target $(AARCH64) --quiet -- -D warnings; fi
+		cargo clippy --locked --package kubeinformer-core --lib --target $(AARCH64) --quiet -- -D warnings; fi
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
