@@ -14,13 +14,14 @@ import sys
 import pytest
 
 PACKAGES = ["kubeinformer", "kubeinformer.cache", "kubeinformer.informers", "kubeinformer.workqueue"]
+MODULES = {"cache", "index", "transform", "workqueue"}
 
 LATER = [
     "kubeinformer.cache.deltas",
     "kubeinformer.cache.expiration_cache",
     "kubeinformer.cache.list_watch",
     "kubeinformer.cache.mutation_cache",
-    "kubeinformer.cache.new_informer",
+    "kubeinformer.cache.new_informers",
     "kubeinformer.cache.pager",
     "kubeinformer.cache.reflector_store",
     "kubeinformer.cache.undelta_store",
@@ -71,6 +72,18 @@ def test_every_public_name_is_listed_before_it_is_imported_and_is_there(package:
     everything: dict[str, object] = {}
     exec(f"from {package} import *", everything)
     assert set(public) <= set(everything)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_takes_the_place_of_a_name_when_it_is_imported(package: str) -> None:
+    program = (
+        f"import importlib, json, pkgutil, types, {package} as package\n"
+        "for found in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "    importlib.import_module(found.name)\n"
+        "print(json.dumps([it for it in package.__all__ if isinstance(getattr(package, it), types.ModuleType)]))"
+    )
+    # Those of `kubeinformer` are modules on purpose.
+    assert set(in_a_new_process(program)) <= (MODULES if package == "kubeinformer" else set())
 
 
 @pytest.mark.parametrize("package", PACKAGES)

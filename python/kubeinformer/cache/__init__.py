@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from kubeinformer.cache.list_watch import ListWatch
     from kubeinformer.cache.mutation_cache import MutationCache, new_integer_resource_version_mutation_cache
-    from kubeinformer.cache.new_informer import new_indexer_informer, new_informer, new_shared_index_informer
+    from kubeinformer.cache.new_informers import new_indexer_informer, new_informer, new_shared_index_informer
     from kubeinformer.cache.pager import ListPager
     from kubeinformer.cache.reflector_store import (
         ReflectorStore,
@@ -77,9 +77,9 @@ else:
             "ListWatch": "list_watch",
             "MutationCache": "mutation_cache",
             "new_integer_resource_version_mutation_cache": "mutation_cache",
-            "new_indexer_informer": "new_informer",
-            "new_informer": "new_informer",
-            "new_shared_index_informer": "new_informer",
+            "new_indexer_informer": "new_informers",
+            "new_informer": "new_informers",
+            "new_shared_index_informer": "new_informers",
             "ListPager": "pager",
             "ReflectorStore": "reflector_store",
             "new_namespace_keyed_indexer_and_reflector": "reflector_store",

@@ -17,7 +17,7 @@ from kubeinformer.cache.arguments import check_period
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.clock import Clock
 from kubeinformer.cache.keys import NAMESPACE_INDEX, meta_namespace_index_func, meta_namespace_key_func
-from kubeinformer.cache.new_informer import to_transport
+from kubeinformer.cache.new_informers import to_transport
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_source import ListReader, Relist, WatchReader
 from kubeinformer.cache.reflector_state import Phase
