@@ -1,16 +1,22 @@
-"""Pods for the benchmarks: the same number always gives the same pod, and every pod is 8 KB of JSON.
+"""Pods for the benchmarks: the same number always gives the same pod, of 8 KB of JSON unless 1 or 64 are asked for.
 
 Invariant: `render(pod(i))` is exactly `POD_BYTES` long, about 2.4 KB of it `metadata.managedFields`, and
 `pod(i, version)` differs from `pod(i, 0)` only in resourceVersion, status and, for a twentieth of the pods, the node.
+A pod of another size is `kilobytes` times 1,024 bytes long: at 1 KB it has one bare container and no managedFields, at
+64 KB many containers; names, labels, owner and node are the same.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 POD_BYTES = 8192
+Kilobytes = Literal[1, 8, 64]
+KILOBYTES: tuple[Kilobytes, ...] = (1, 8, 64)
+SHARDS = 1000
+"""Pods are spread evenly over so many values of the label `shard`, so that a selector can ask for one in a thousand."""
 NAMESPACES = 20
 NODES = 200
 PODS_PER_OWNER = 10
@@ -146,77 +152,85 @@ def _managed_fields() -> list[dict[str, Any]]:
 
 _MANAGED_FIELDS = _managed_fields()
 _CONTAINERS = [_container("server", 8080, 5), _container("sidecar", 15090, 1)]
+_MANY_CONTAINERS = [_container(f"worker-{n:02d}", 9000 + n, 5) for n in range(37)]
 
 
-def _status(i: int, version: int) -> dict[str, Any]:
-    conditions = [
-        {"type": kind, "status": "True", "lastProbeTime": None, "lastTransitionTime": _WHEN}
-        for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-    ]
-    containers = [
-        {
-            "name": name,
-            "state": {"running": {"startedAt": _WHEN}},
-            "lastState": {},
-            "ready": True,
-            "restartCount": version,
-            "image": f"registry.example.com/shop/{name}:v1.24.3",
-            "imageID": f"registry.example.com/shop/{name}@sha256:{i:064x}",
-            "containerID": f"containerd://{i * 31 + version:064x}",
-            "started": True,
-        }
-        for name in ("server", "sidecar")
-    ]
+def fields(i: int, version: int) -> dict[str, str | int]:
+    """Every text and number in which pods and their versions differ."""
+    owner = i // PODS_PER_OWNER
     return {
-        "phase": "Running",
-        "conditions": conditions,
-        "hostIP": f"10.1.{i % NODES}.1",
-        "podIP": f"10.2.{i // 250 % 250}.{i % 250}",
-        "podIPs": [{"ip": f"10.2.{i // 250 % 250}.{i % 250}"}],
-        "startTime": _WHEN,
-        "containerStatuses": containers,
-        "qosClass": "Burstable",
+        "name": f"checkout-{owner:05d}-{i:06x}",
+        "owner": f"checkout-{owner:05d}",
+        "namespace": namespace_of(i),
+        "uid": f"{i:08x}-0e4d-4b8f-a1c2-{i:012x}",
+        "resource_version": resource_version_of(i, version),
+        "app": f"app-{owner % 100:02d}",
+        "hash": f"{owner:010x}",
+        "shard": f"{i % SHARDS:03d}",
+        "tier": ("web", "api", "batch")[i % 3],
+        "checksum": f"{owner:064x}",
+        "owner_uid": owner_uid_of(i),
+        "node": node_of(i, version),
+        "host_ip": f"10.1.{i % NODES}.1",
+        "pod_ip": f"10.2.{i // 250 % 250}.{i % 250}",
+        "image_id": f"{i:064x}",
+        "container_id": f"{i * 31 + version:064x}",
+        "restarts": version,
     }
 
 
-def pod(i: int, version: int = 0) -> dict[str, Any]:
+def pod(i: int, version: int = 0, kilobytes: Kilobytes = 8) -> dict[str, Any]:
     """The pod number `i` in its version `version`, as an item of a typed LIST has it: without apiVersion and kind."""
-    owner = i // PODS_PER_OWNER
-    name = f"checkout-{owner:05d}-{i:06x}"
-    annotations = {
+    made = body(fields(i, version), kilobytes)
+    size = kilobytes * 1024 - len(render(made))
+    made["metadata"]["annotations"]["example.com/notes"] = "n" * size
+    return made
+
+
+def body(given: dict[str, Any], kilobytes: Kilobytes) -> dict[str, Any]:
+    """A pod with these fields, and without the note that fills it up to its size."""
+    metadata: dict[str, Any] = {
+        "name": given["name"],
+        "generateName": f"{given['owner']}-",
+        "namespace": given["namespace"],
+        "uid": given["uid"],
+        "resourceVersion": given["resource_version"],
+        "generation": 1,
+        "creationTimestamp": _WHEN,
+        "labels": {
+            "app": given["app"],
+            "pod-template-hash": given["hash"],
+            "shard": given["shard"],
+            "tier": given["tier"],
+            "app.kubernetes.io/managed-by": "Helm",
+        },
+        "annotations": {"example.com/notes": ""},
+        "ownerReferences": [
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "name": given["owner"],
+                "uid": given["owner_uid"],
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+    if kilobytes == 1:
+        return {
+            "metadata": metadata,
+            "spec": {"containers": [{"name": "server", "image": "shop:1"}], "nodeName": given["node"]},
+            "status": {"phase": "Running", "podIP": given["pod_ip"]},
+        }
+    metadata["annotations"] = {
         "prometheus.io/scrape": "true",
-        "checksum/config": f"{owner:064x}",
+        "checksum/config": given["checksum"],
         "example.com/deployed-by": 'Zoë \\ "release train"\n',
         "example.com/notes": "",
     }
-    made: dict[str, Any] = {
-        "metadata": {
-            "name": name,
-            "generateName": f"checkout-{owner:05d}-",
-            "namespace": namespace_of(i),
-            "uid": f"{i:08x}-0e4d-4b8f-a1c2-{i:012x}",
-            "resourceVersion": resource_version_of(i, version),
-            "generation": 1,
-            "creationTimestamp": _WHEN,
-            "labels": {
-                "app": f"app-{owner % 100:02d}",
-                "pod-template-hash": f"{owner:010x}",
-                "tier": ("web", "api", "batch")[i % 3],
-                "app.kubernetes.io/managed-by": "Helm",
-            },
-            "annotations": annotations,
-            "ownerReferences": [
-                {
-                    "apiVersion": "apps/v1",
-                    "kind": "ReplicaSet",
-                    "name": f"checkout-{owner:05d}",
-                    "uid": owner_uid_of(i),
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
-            "managedFields": _MANAGED_FIELDS,
-        },
+    metadata["managedFields"] = _MANAGED_FIELDS
+    return {
+        "metadata": metadata,
         "spec": {
             "volumes": [
                 {"name": "config", "configMap": {"name": "shop", "defaultMode": 420}},
@@ -231,12 +245,12 @@ def pod(i: int, version: int = 0) -> dict[str, Any]:
                     },
                 },
             ],
-            "containers": _CONTAINERS,
+            "containers": _CONTAINERS if kilobytes == 8 else [*_CONTAINERS, *_MANY_CONTAINERS],
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30,
             "dnsPolicy": "ClusterFirst",
             "serviceAccountName": "checkout",
-            "nodeName": node_of(i, version),
+            "nodeName": given["node"],
             "securityContext": {"fsGroup": 10001, "runAsNonRoot": True},
             "schedulerName": "default-scheduler",
             "tolerations": [
@@ -246,10 +260,39 @@ def pod(i: int, version: int = 0) -> dict[str, Any]:
             "priority": 0,
             "preemptionPolicy": "PreemptLowerPriority",
         },
-        "status": _status(i, version),
+        "status": _status(given),
     }
-    annotations["example.com/notes"] = "n" * (POD_BYTES - len(render(made)))
-    return made
+
+
+def _status(given: dict[str, Any]) -> dict[str, Any]:
+    conditions = [
+        {"type": kind, "status": "True", "lastProbeTime": None, "lastTransitionTime": _WHEN}
+        for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+    ]
+    containers = [
+        {
+            "name": name,
+            "state": {"running": {"startedAt": _WHEN}},
+            "lastState": {},
+            "ready": True,
+            "restartCount": given["restarts"],
+            "image": f"registry.example.com/shop/{name}:v1.24.3",
+            "imageID": f"registry.example.com/shop/{name}@sha256:{given['image_id']}",
+            "containerID": f"containerd://{given['container_id']}",
+            "started": True,
+        }
+        for name in ("server", "sidecar")
+    ]
+    return {
+        "phase": "Running",
+        "conditions": conditions,
+        "hostIP": given["host_ip"],
+        "podIP": given["pod_ip"],
+        "podIPs": [{"ip": given["pod_ip"]}],
+        "startTime": _WHEN,
+        "containerStatuses": containers,
+        "qosClass": "Burstable",
+    }
 
 
 def render(value: Any) -> bytes:

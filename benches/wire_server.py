@@ -1,17 +1,21 @@
 """A process that only writes pre-rendered bytes, as an API server would: LIST, WATCH and watch-list streams of pods.
 
-Invariant: every byte of an answer exists before the process says that it is ready; answering is `sendall` of blocks of
-about a megabyte. One HTTP chunk an item or event, and one for the head and the end of a list, as kube-apiserver 1.37
-sends them.
+Invariant: answering is `sendall` of blocks of about a megabyte that exist already (`wire_streams` says when they do
+not), so that the process is not what a client waits for. Its CPU time can be asked for, to see that.
 
     python -m benches.wire_server --pods 10000 --events 30000 --core 1
 
-prints `{"url": "http://127.0.0.1:PORT"}` when it is ready, and ends when its standard input is closed. It answers
+prints `{"url": "http://127.0.0.1:PORT", "held": true}` when it is ready, and ends when its standard input is closed. It
+answers
 - `GET /api/v1/pods`: a LIST of all pods (`limit` is ignored, as from a watch cache with resourceVersion=0);
 - the same with `watch=true`: the events, held back until released; after the last one the stream stays open;
 - the same with `watch=true&sendInitialEvents=true`: every pod as ADDED, the bookmark that ends them, then as above;
+- all of it as protobuf to a client that asks for that first, if there is a file with it (`--protobuf`);
 - `POST /bench/release`: waits (60 s at most) until a watch has come to the point where it is held, and lets it go on;
-  the answer is `{"released_at": T}` on the clock of `time.perf_counter()`, which Linux has one of for all processes.
+  the answer is `{"released_at": T}` on the clock of `time.perf_counter()`, which Linux has one of for all processes;
+- `POST /bench/relist`: the same, but the watch is told that its resourceVersion is too old (410), and ends. The answer
+  comes when the client has its new list and watches again (300 s at most): `{"began": T, "watching": T, "version": V}`;
+- `GET /bench/usage`: `{"cpu_seconds": C, "lists": N, "watches": N}` since the process began.
 
 A loopback reader that is slower than the server is paced by BBR where the kernel defaults to it, so that the sockets
 use cubic or reno.
@@ -27,73 +31,38 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from benches import pods
+from benches.wire_streams import (
+    LAST_CHUNK,
+    STREAMS,
+    ProtobufScenario,
+    Scenario,
+    end_bookmark,
+    expired,
+    list_head,
+    list_version,
+)
 
-BLOCK_BYTES = 1 << 20
-LIST_VERSION = pods.resource_version_of(999_999, 0)
 _TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nAudit-Id: 5c1e1f6a-bench\r\nCache-Control: no-cache, private\r\n"
-    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"Content-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-_LAST_CHUNK = b"0\r\n\r\n"
+
+Verdict = Literal["release", "expire"]
 
 
-def _chunk(payload: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(payload), payload)
-
-
-def _event(kind: bytes, rendered: bytes) -> bytes:
-    return _chunk(b'{"type":"%b","object":%b}\n' % (kind, rendered))
-
-
-def _blocks(parts: Iterable[bytes]) -> list[bytes]:
-    """The same bytes in pieces of about a megabyte."""
-    blocks, gathered, size = [], [], 0
-    for part in parts:
-        gathered.append(part)
-        size += len(part)
-        if size >= BLOCK_BYTES:
-            blocks.append(b"".join(gathered))
-            gathered, size = [], 0
-    return [*blocks, b"".join(gathered)] if gathered else blocks
-
-
-class Scenario:
-    """All the answers, rendered."""
-
-    def __init__(self, pod_count: int, event_count: int) -> None:
-        rendered = [pods.render(pods.pod(i)) for i in range(pod_count)]
-        self.list = _blocks(self._list_chunks(rendered))
-        self.initial = _blocks([*(_event(b"ADDED", pods.as_event_object(r)) for r in rendered), self._end_bookmark()])
-        self.live = _blocks(self._live_events(pod_count, event_count))
-
-    @staticmethod
-    def _list_chunks(rendered: list[bytes]) -> Iterator[bytes]:
-        metadata = b'{"resourceVersion":"%b"}' % LIST_VERSION.encode()
-        yield _chunk(b'{"kind":"PodList","apiVersion":"v1","metadata":%b,"items":[' % metadata)
-        for n, item in enumerate(rendered):
-            yield _chunk(item if n == 0 else b"," + item)
-        yield _chunk(b"]}\n")
-        yield _LAST_CHUNK
-
-    @staticmethod
-    def _end_bookmark() -> bytes:
-        metadata = {
-            "resourceVersion": LIST_VERSION,
-            "creationTimestamp": None,
-            "annotations": {"k8s.io/initial-events-end": "true"},
-        }
-        return _event(b"BOOKMARK", pods.render({"kind": "Pod", "apiVersion": "v1", "metadata": metadata}))
-
-    @staticmethod
-    def _live_events(pod_count: int, event_count: int) -> Iterator[bytes]:
-        for n in range(event_count):
-            version, i = divmod(n, pod_count)
-            yield _event(b"MODIFIED", pods.as_event_object(pods.render(pods.pod(i, version + 1))))
+@dataclass
+class _Held:
+    wake: int = field(default_factory=lambda: os.eventfd(0))
+    verdict: Verdict | None = None
 
 
 class Gate:
@@ -101,44 +70,54 @@ class Gate:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._held: list[int] = []
+        self._held: list[_Held] = []
 
-    def hold(self, connection: socket.socket) -> bool:
-        """Wait without limit for a release; False, or ConnectionError, if the client went away meanwhile."""
-        wake = os.eventfd(0)
+    def hold(self, connection: socket.socket) -> Verdict | None:
+        """Wait without limit for a verdict; None, or ConnectionError, if the client went away meanwhile."""
+        held = _Held()
         with self._changed:
-            self._held.append(wake)
+            self._held.append(held)
             self._changed.notify_all()
         try:
             while True:
-                readable, _, _ = select.select([connection.fileno(), wake], [], [])
-                if wake in readable:
-                    return True
+                readable, _, _ = select.select([connection.fileno(), held.wake], [], [])
+                if held.wake in readable:
+                    return held.verdict
                 if not connection.recv(4096):
-                    return False
+                    return None
         finally:
             # Under the lock, and whatever happened: a number that stays behind may soon be another file's.
             with self._changed:
-                if wake in self._held:
-                    self._held.remove(wake)
-                os.close(wake)
+                if held in self._held:
+                    self._held.remove(held)
+                os.close(held.wake)
 
-    def release(self, timeout: float) -> float | None:
-        """Let the oldest held watch go on, waiting up to `timeout` seconds for one; when, or None if none came."""
+    def pass_verdict(self, verdict: Verdict, timeout: float) -> float | None:
+        """Tell the oldest held watch, waiting up to `timeout` seconds for one; when, or None if none came."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._held, timeout):
                 return None
-            released_at = time.perf_counter()
-            os.eventfd_write(self._held.pop(0), 1)
-            return released_at
+            told_at = time.perf_counter()
+            held = self._held.pop(0)
+            held.verdict = verdict
+            os.eventfd_write(held.wake, 1)
+            return told_at
+
+    def wait_held(self, timeout: float) -> float | None:
+        """When a watch is held, or None if none came within `timeout` seconds."""
+        with self._changed:
+            return time.perf_counter() if self._changed.wait_for(lambda: self._held, timeout) else None
 
 
 class WireServer:
     """Serves a scenario, one thread a connection."""
 
-    def __init__(self, scenario: Scenario, port: int = 0) -> None:
+    def __init__(self, scenario: Scenario, port: int = 0, protobuf: ProtobufScenario | None = None) -> None:
         self._scenario = scenario
+        self._protobuf = protobuf
         self._gate = Gate()
+        self._counted = threading.Lock()
+        self._lists = self._watches = 0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         _set_congestion_control(self._listener)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -164,39 +143,79 @@ class WireServer:
         try:
             with connection:
                 while (request := _read_request(connection)) is not None:
-                    if not self._answer(connection, *request):
+                    if not self._answer(connection, request):
                         return
         except (ConnectionError, TimeoutError):
             return  # the client has seen enough
 
-    def _answer(self, connection: socket.socket, method: str, target: str) -> bool:
+    def _answer(self, connection: socket.socket, request: _Request) -> bool:
         """Answer one request; whether the connection can carry another."""
-        parts = urlsplit(target)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if method == "POST" and parts.path == "/bench/release":
-            released_at = self._gate.release(60)
+        if request.method == "POST" and request.path == "/bench/release":
+            released_at = self._gate.pass_verdict("release", 60)
             _send_json(connection, 200 if released_at else 504, {"released_at": released_at})
-        elif method != "GET" or parts.path != "/api/v1/pods":
+        elif request.method == "POST" and request.path == "/bench/relist":
+            began = self._gate.pass_verdict("expire", 60)
+            watching = self._gate.wait_held(300) if began else None
+            answer = {"began": began, "watching": watching, "version": list_version(self._lists - 1)}
+            _send_json(connection, 200 if watching else 504, answer)
+        elif request.path == "/bench/usage":
+            usage = {"cpu_seconds": time.process_time(), "lists": self._lists, "watches": self._watches}
+            _send_json(connection, 200, usage)
+        elif request.method != "GET" or request.path != "/api/v1/pods":
             _send_json(connection, 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404})
-        elif query.get("watch") in _TRUE:
-            self._watch(connection, query.get("sendInitialEvents") in _TRUE)
+        elif request.query.get("watch") in _TRUE:
+            self._watch(connection, request, request.query.get("sendInitialEvents") in _TRUE)
             return False
         else:
-            connection.sendall(_HEAD)
-            for block in self._scenario.list:
-                connection.sendall(block)
+            self._list(connection, request)
         return True
 
-    def _watch(self, connection: socket.socket, initial: bool) -> None:
-        connection.sendall(_HEAD)
-        for block in self._scenario.initial if initial else ():
-            connection.sendall(block)
-        if not self._gate.hold(connection):
+    def _list(self, connection: socket.socket, request: _Request) -> None:
+        version = self._next_list()
+        if self._protobuf is not None and request.wants_protobuf:
+            connection.sendall(_HEAD % _PROTOBUF.encode())
+            _send_all(connection, self._protobuf.list)
+        else:
+            connection.sendall(_HEAD % b"application/json" + list_head(version))
+            _send_all(connection, self._scenario.list)
+
+    def _watch(self, connection: socket.socket, request: _Request, initial: bool) -> None:
+        with self._counted:
+            self._watches += 1
+        protobuf = self._protobuf if request.wants_protobuf else None
+        connection.sendall(_HEAD % (b"application/json" if protobuf is None else b"%b;stream=watch" % _PROTOBUF.encode()))
+        if initial:
+            version = self._next_list()
+            _send_all(connection, self._scenario.initial if protobuf is None else protobuf.initial)
+            if protobuf is None:
+                connection.sendall(end_bookmark(version))
+        verdict = self._gate.hold(connection)
+        if verdict is None:
             return
-        for block in self._scenario.live:
-            connection.sendall(block)
+        if verdict == "expire":
+            connection.sendall(expired() + LAST_CHUNK)
+            return
+        _send_all(connection, self._scenario.live if protobuf is None else protobuf.live)
         while connection.recv(4096):  # a watch stays open until the client leaves
             pass
+
+    def _next_list(self) -> str:
+        with self._counted:
+            self._lists += 1
+            return list_version(self._lists - 1)
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    path: str
+    query: dict[str, str]
+    wants_protobuf: bool
+
+
+def _send_all(connection: socket.socket, blocks: Iterable[bytes]) -> None:
+    for block in blocks:
+        connection.sendall(block)
 
 
 def _set_congestion_control(listener: socket.socket) -> None:
@@ -209,15 +228,19 @@ def _set_congestion_control(listener: socket.socket) -> None:
         return
 
 
-def _read_request(connection: socket.socket) -> tuple[str, str] | None:
+def _read_request(connection: socket.socket) -> _Request | None:
     received = b""
     while b"\r\n\r\n" not in received:
         piece = connection.recv(65536)
         if not piece:
             return None
         received += piece
-    method, target, _ = received.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-    return method, target
+    first, *lines = received.split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    parts = urlsplit(target)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    accept = next((line.split(":", 1)[1].strip() for line in lines if line.lower().startswith("accept:")), "")
+    return _Request(method, parts.path, query, accept.startswith(_PROTOBUF))
 
 
 def _send_json(connection: socket.socket, status: int, body: dict[str, object]) -> None:
@@ -230,14 +253,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serves pre-rendered pods for the benchmarks.")
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=30_000)
+    parser.add_argument("--kilobytes", type=int, choices=pods.KILOBYTES, default=8)
+    parser.add_argument("--streams", nargs="+", choices=STREAMS, default=STREAMS, help="what is rendered beforehand")
+    parser.add_argument("--protobuf", type=Path, default=None, help="a file with the same as protobuf")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--core", type=int, default=None, help="run on this core only")
     arguments = parser.parse_args()
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
-    server = WireServer(Scenario(arguments.pods, arguments.events), arguments.port)
+    scenario = Scenario(arguments.pods, arguments.events, arguments.kilobytes, arguments.streams)
+    protobuf = ProtobufScenario(arguments.protobuf) if arguments.protobuf else None
+    server = WireServer(scenario, arguments.port, protobuf)
     server.start()
-    print(json.dumps({"url": server.url}), flush=True)
+    print(json.dumps({"url": server.url, "held": scenario.held}), flush=True)
     sys.stdin.read()
 
 
