@@ -88,8 +88,8 @@ def build(program: str) -> Path | None:
     return binary
 
 
-def measure(name: str, case: str, url: str, count: int, events: int, core: int, timeout: float) -> dict[str, Any]:
-    """One run, as `run.measure` makes one of a Python peer; CalledProcessError if the peer failed a check."""
+def measure(name: str, case: str, url: str, count: int, events: int, *, core: int, timeout: float) -> dict[str, Any]:
+    """One run, as `runner.python` makes one of a Python peer; CalledProcessError if the peer failed a check."""
     peer = PEERS[name]
     binary = build(peer.program)
     if binary is None:
@@ -108,23 +108,24 @@ def measure(name: str, case: str, url: str, count: int, events: int, core: int, 
     return {"peer": name, "case": case, **measured}
 
 
-def protobuf_file(count: int, events: int, kilobytes: pods.Kilobytes = 8) -> Path | None:
-    """What the wire server sends as protobuf, made once and kept; None without Go."""
+def protobuf_file(count: int, events: int, kilobytes: pods.Kilobytes = 8, *, watch_list: bool = False) -> Path | None:
+    """What the wire server sends as protobuf, made once and kept until another one is; None without Go."""
     binary = build("client_go")
     if binary is None:
         return None
     made_by = b"".join((ROOT / "benches" / name).read_bytes() for name in ("pods.py", "pod_template.py"))
     made_by += (SOURCES / "client_go" / "encode.go").read_bytes()
     digest = hashlib.sha256(made_by).hexdigest()[:12]
-    file = BUILT / f"pods-{count}-{events}-{kilobytes}k-{digest}.protobuf"
+    way = "watch-list" if watch_list else "list"
+    file = BUILT / f"pods-{count}-{events}-{kilobytes}k-{way}-{digest}.protobuf"
     if file.is_file():
         return file
-    # One scenario at a time: they are large.
+    # They are large.
     for other in BUILT.glob("pods-*.protobuf"):
         other.unlink()
     render = PodTemplate(kilobytes).render
     unfinished = file.with_suffix(".part")
-    command = [str(binary), "encode", str(unfinished), str(count), list_version(0)]
+    command = [str(binary), "encode", str(unfinished), str(count), list_version(0), way]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as encoder:
         assert encoder.stdin is not None
         for i in range(count):

@@ -4,7 +4,8 @@ Invariant: the process runs on one core and holds nothing but this peer; what it
 
 CASE is `sync` (empty cache to full cache, with the memory that it then takes) or `watch` (from the release of the held
 events to the last call of a handler that only counts). Rates are objects a second of wall-clock time; cpu is the
-process's user and system time, so that a peer whose threads the server keeps waiting shows it.
+process's user and system time, so that a peer whose threads the server keeps waiting shows it. Beside a sync a thread
+sleeps a millisecond again and again; its CPU time does not count.
 """
 
 from __future__ import annotations
@@ -20,27 +21,20 @@ from typing import Any
 
 import urllib3
 
-from benches import ours, peers, pods
+from benches import ours, peers, pods, probes
 from benches.contract import Peer
-
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def _rss() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * _PAGE
-
-
-def _peak_rss() -> int:
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def measure_sync(peer: Peer, url: str, n: int) -> dict[str, Any]:
     gc.collect()
-    rss, cpu, begin = _rss(), time.process_time(), time.perf_counter()
+    probe = probes.StallProbe()
+    rss = probes.rss()
+    probe.start()
+    cpu, begin = time.process_time(), time.perf_counter()
     synced = peer.sync_list(url, n)
-    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    end = time.perf_counter()
+    seconds, cpu = end - begin, time.process_time() - cpu - probe.cpu_seconds()
+    probe.stop()
     if synced.count != n:
         raise AssertionError(f"{peer.name} has {synced.count} of {n} objects")
     if synced.node_count is not None:
@@ -53,8 +47,9 @@ def measure_sync(peer: Peer, url: str, n: int) -> dict[str, Any]:
         "objects": n,
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "rss_per_object": (_rss() - rss) / n,
-        "peak_rss_per_object": (_peak_rss() - rss) / n,
+        "rss_per_object": (probes.rss() - rss) / n,
+        "peak_rss_per_object": (probes.peak_rss() - rss) / n,
+        "stall_ms": probe.longest(begin, end) * 1000,
     }
     synced.close()
     return result

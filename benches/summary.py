@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benches import figures
+
 MSGSPEC_FLOOR = 30_000
 
 Record = dict[str, Any]
@@ -50,7 +52,7 @@ def condense_wire(runs: list[Record]) -> list[Record]:
         record["best_per_second"] = max(run["per_second"] for run in same)
         record["median_per_second"] = statistics.median(run["per_second"] for run in same)
         record["cpu_us"] = min(run["cpu_seconds"] / run["objects"] for run in same) * 1e6
-        for name in ("rss_per_object", "peak_rss_per_object"):
+        for name in ("rss_per_object", "peak_rss_per_object", "stall_ms"):
             if name in same[0]:
                 record[name] = statistics.median(run[name] for run in same)
         condensed.append(record)
@@ -119,7 +121,7 @@ def render(results: Record) -> str:
         f" to {results['load_average_after'][0]:.1f}",
         "  ".join(f"{name} {version}" for name, version in results["versions"].items() if version),
     ]
-    if results["store"]:
+    if results.get("store"):
         lines += ["", "Queue and store, 3 indices, 10,000 pods: us of CPU an update"]
         lines += _table(
             ("row", "mode", "side", "best", "median"),
@@ -140,10 +142,10 @@ def render(results: Record) -> str:
                 for r in results["workqueue"]
             ],
         )
-    if results["wire"]:
+    if results.get("wire"):
         lines += ["", f"From the socket on, {results['pods']} pods of 8 KB, client on one core"]
         lines += _table(
-            ("case", "peer", "best/s", "median/s", "us CPU each", "RSS each", "peak RSS each"),
+            ("case", "peer", "best/s", "median/s", "us CPU each", "RSS each", "peak RSS each", "stall ms"),
             [
                 (
                     r["case"],
@@ -153,11 +155,33 @@ def render(results: Record) -> str:
                     f"{r['cpu_us']:.1f}",
                     f"{r['rss_per_object']:,.0f}" if "rss_per_object" in r else "",
                     f"{r['peak_rss_per_object']:,.0f}" if "peak_rss_per_object" in r else "",
+                    f"{r['stall_ms']:.1f}" if "stall_ms" in r else "",
                 )
                 for r in sorted(results["wire"], key=lambda r: (r["case"], -r["best_per_second"]))
             ],
         )
-    if results["ratios"]:
+    if results.get("cells"):
+        lines += ["", "The grid and single measurements"]
+        lines += _table(
+            ("cell", "us CPU each", "each/s", "kB each", "peak MB", "stall ms", "(without)", "read p50 us", "p99 us"),
+            [_cell(name, record) for name, record in results["cells"].items()],
+        )
+    if results.get("figures"):
+        lines += ["", "What must be reached"]
+        lines += _table(
+            ("figure", "value", "bound", "aim", "verdict"),
+            [
+                (
+                    record["text"],
+                    figures.number(record["value"], record["unit"]),
+                    figures.number(record["at_least"], record["unit"]),
+                    figures.number(record["aim"], record["unit"]),
+                    record["verdict"],
+                )
+                for record in results["figures"]
+            ],
+        )
+    if results.get("ratios"):
         lines += ["", "kubeinformer against the rivals, in this run"]
         lines += _table(
             ("what", "ours", "rival", "ratio", "by CPU", "medians", ""),
@@ -175,6 +199,27 @@ def render(results: Record) -> str:
             ],
         )
     return "\n".join(lines)
+
+
+def _cell(name: str, record: Record) -> tuple[str, ...]:
+    if said := record.get("error") or record.get("unsupported"):
+        return (name, *[""] * 7, said)
+    peak = record.get("peak_rss_bytes")
+    return (
+        name,
+        _figure(record.get("cpu_us"), 1),
+        _figure(record.get("best_per_second"), 0),
+        _figure(record.get("rss_per_object"), 2, 1000),
+        _figure(peak, 0, 1e6),
+        _figure(record.get("stall_ms"), 1),
+        _figure(record.get("baseline_stall_ms"), 1),
+        _figure(record.get("reader_p50_us"), 1),
+        _figure(record.get("reader_p99_us"), 1),
+    )
+
+
+def _figure(value: float | None, digits: int, divisor: float = 1) -> str:
+    return "" if value is None else f"{value / divisor:,.{digits}f}"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

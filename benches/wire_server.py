@@ -14,7 +14,8 @@ answers
 - `POST /bench/release`: waits (60 s at most) until a watch has come to the point where it is held, and lets it go on;
   the answer is `{"released_at": T}` on the clock of `time.perf_counter()`, which Linux has one of for all processes;
 - `POST /bench/relist`: the same, but the watch is told that its resourceVersion is too old (410), and ends. The answer
-  comes when the client has its new list and watches again (300 s at most): `{"began": T, "watching": T, "version": V}`;
+  comes when the client has its new list, asked for at `began`, and watches again (300 s at most): `{"began": T,
+  "watching": T, "version": V}`;
 - `GET /bench/usage`: `{"cpu_seconds": C, "lists": N, "watches": N}` since the process began.
 
 A loopback reader that is slower than the server is paced by BBR where the kernel defaults to it, so that the sockets
@@ -31,7 +32,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -118,6 +119,7 @@ class WireServer:
         self._gate = Gate()
         self._counted = threading.Lock()
         self._lists = self._watches = 0
+        self._list_began = 0.0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         _set_congestion_control(self._listener)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -154,9 +156,8 @@ class WireServer:
             released_at = self._gate.pass_verdict("release", 60)
             _send_json(connection, 200 if released_at else 504, {"released_at": released_at})
         elif request.method == "POST" and request.path == "/bench/relist":
-            began = self._gate.pass_verdict("expire", 60)
-            watching = self._gate.wait_held(300) if began else None
-            answer = {"began": began, "watching": watching, "version": list_version(self._lists - 1)}
+            watching = self._gate.wait_held(300) if self._gate.pass_verdict("expire", 60) else None
+            answer = {"began": self._list_began, "watching": watching, "version": list_version(self._lists - 1)}
             _send_json(connection, 200 if watching else 504, answer)
         elif request.path == "/bench/usage":
             usage = {"cpu_seconds": time.process_time(), "lists": self._lists, "watches": self._watches}
@@ -183,7 +184,9 @@ class WireServer:
         with self._counted:
             self._watches += 1
         protobuf = self._protobuf if request.wants_protobuf else None
-        connection.sendall(_HEAD % (b"application/json" if protobuf is None else b"%b;stream=watch" % _PROTOBUF.encode()))
+        connection.sendall(
+            _HEAD % (b"application/json" if protobuf is None else b"%b;stream=watch" % _PROTOBUF.encode())
+        )
         if initial:
             version = self._next_list()
             _send_all(connection, self._scenario.initial if protobuf is None else protobuf.initial)
@@ -202,6 +205,7 @@ class WireServer:
     def _next_list(self) -> str:
         with self._counted:
             self._lists += 1
+            self._list_began = time.perf_counter()
             return list_version(self._lists - 1)
 
 
@@ -243,7 +247,7 @@ def _read_request(connection: socket.socket) -> _Request | None:
     return _Request(method, parts.path, query, accept.startswith(_PROTOBUF))
 
 
-def _send_json(connection: socket.socket, status: int, body: dict[str, object]) -> None:
+def _send_json(connection: socket.socket, status: int, body: Mapping[str, object]) -> None:
     rendered = json.dumps(body).encode()
     head = f"HTTP/1.1 {status} Bench\r\nContent-Type: application/json\r\nContent-Length: {len(rendered)}\r\n\r\n"
     connection.sendall(head.encode() + rendered)

@@ -37,7 +37,9 @@ def event(kind: bytes, rendered: bytes) -> bytes:
 
 
 def list_head(version: str) -> bytes:
-    return chunk(b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"%b"},"items":[' % version.encode())
+    return chunk(
+        b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"%b"},"items":[' % version.encode()
+    )
 
 
 def end_bookmark(version: str) -> bytes:
@@ -124,7 +126,7 @@ class Scenario:
 class ProtobufScenario:
     """The same from a file of records: a letter, four bytes of length (little-endian), and what is one chunk.
 
-    `L` are the pieces of a list, `A` the events that begin a watch-list and `B` the one that ends them, `M` the changes.
+    `L` are the pieces of a list, `A` the events that begin a watch-list, `B` the one that ends them, `M` the changes.
     """
 
     def __init__(self, file: Path) -> None:

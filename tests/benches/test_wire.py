@@ -23,7 +23,7 @@ from benches.wire_streams import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches import peers, pods, run, summary
+from benches import peers, pods, runner, summary
 
 PODS = 40
 EVENTS = 100
@@ -200,7 +200,7 @@ def test_a_stream_that_breaks_off_is_an_error() -> None:
 @pytest.mark.parametrize("name", peers.NAMES)
 def test_a_peer_is_measured_in_a_process_of_its_own(url: str, name: str, case: str) -> None:
     """The process itself checks that the cache is full, the index right and every event handed over."""
-    result = run.measure(name, case, url, PODS, EVENTS)
+    result = runner.peer(name, case, url, PODS, EVENTS)
     assert (result["peer"], result["case"]) == (name, case)
     assert result["objects"] == (PODS if case == "sync" else EVENTS)
     assert result["per_second"] > 0

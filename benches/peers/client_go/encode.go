@@ -20,8 +20,8 @@ import (
 var magic = []byte("k8s\x00")
 
 // encode reads pods in JSON, one a line: first those of the list, then the versions that a watch tells of. It writes the
-// records that benches/wire_streams.py describes.
-func encode(file string, pods int, version string, from io.Reader) error {
+// records that benches/wire_streams.py describes; those that begin a watch-list only if it is told to.
+func encode(file string, pods int, version string, watchList bool, from io.Reader) error {
 	out, err := os.Create(file)
 	if err != nil {
 		return err
@@ -36,16 +36,18 @@ func encode(file string, pods int, version string, from io.Reader) error {
 		if err := json.Unmarshal(lines.Bytes(), pod); err != nil {
 			return err
 		}
-		kind, name := byte('M'), "MODIFIED"
 		if n < pods {
-			kind, name = 'A', "ADDED"
 			item, err := pod.Marshal()
 			if err != nil {
 				return err
 			}
 			items = append(items, item)
+			if watchList {
+				records.event('A', "ADDED", pod)
+			}
+		} else {
+			records.event('M', "MODIFIED", pod)
 		}
-		records.event(kind, name, pod)
 	}
 	if len(items) != pods {
 		return fmt.Errorf("%d pods of %d", len(items), pods)

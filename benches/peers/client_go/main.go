@@ -2,7 +2,7 @@
 //
 //	client_go sync URL json|protobuf PODS EVENTS NODE PODS_ON_NODE    one measurement; JSON on standard output
 //	client_go watch URL json|protobuf PODS EVENTS NODE PODS_ON_NODE
-//	client_go encode FILE PODS LIST_VERSION                           what the wire server sends as protobuf
+//	client_go encode FILE PODS LIST_VERSION list|watch-list           what the wire server sends as protobuf
 //
 // Invariant: what is measured is what peer_run.py measures of the others, with the same checks: the cache is full, the
 // index by node is right, each event is one call of a handler that only counts. A transform cuts
@@ -34,7 +34,7 @@ const protobufType = "application/vnd.kubernetes.protobuf"
 func main() {
 	var err error
 	if os.Args[1] == "encode" {
-		err = encode(os.Args[2], number(os.Args[3]), os.Args[4], os.Stdin)
+		err = encode(os.Args[2], number(os.Args[3]), os.Args[4], os.Args[5] == "watch-list", os.Stdin)
 	} else {
 		err = measure(os.Args[1], os.Args[2], os.Args[3], number(os.Args[4]), number(os.Args[5]), os.Args[6], number(os.Args[7]))
 	}
