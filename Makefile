@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 AARCH64 := aarch64-unknown-linux-gnu
 
-.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance format bench mutants soak clean
+.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance format bench performance mutants soak clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,7 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	$(BIN)/python -m mypy.stubtest kubeinformer._core $(wildcard tests/typing/stubtest-allowlist.txt:%=--allowlist %)
 	$(BIN)/python -m kubeinformer.informers.generate --check
 	$(BIN)/python tests/conformance/table.py --check
+	$(BIN)/python -m benches.document --check
 
 conformance: $(VENV)/.python ## write docs/conformance.md, the table of statements and tests
 	$(BIN)/python tests/conformance/table.py
@@ -76,8 +77,11 @@ format: $(VENV)/.built ## rewrite sources in the project's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.built ## benchmarks against the pure-Python store and the peers; results in benches/results
-	$(BIN)/python -m benches.run
+bench: $(VENV)/.built ## the grid and all peers, about 25 minutes; results in benches/results; BENCH_ARGS= for a part
+	$(BIN)/python -m benches.run $(BENCH_ARGS)
+
+performance: $(VENV)/.built ## write the tables and plots of docs/performance.md from the newest results file
+	$(BIN)/python -m benches.document
 
 mutants: $(VENV)/.built ## every patch of tests/mutants must turn its named test red
 	$(BIN)/python tests/mutants/run.py

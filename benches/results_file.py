@@ -22,6 +22,11 @@ _SAME = ("python", "kubeinformer", "commit")
 Record = dict[str, Any]
 
 
+def _clean(version: str | None) -> str | None:
+    """Without the mark of a changed tree: the file itself changes it."""
+    return version.removesuffix("-dirty") if version else version
+
+
 class ResultsFile:
     """Sections of a run, and `cells` by name."""
 
@@ -32,8 +37,10 @@ class ResultsFile:
         if resume and self.path.is_file():
             before = json.loads(self.path.read_text())
             for name in _SAME:
-                if before["versions"].get(name) != self.content["versions"].get(name):
-                    found, is_now = before["versions"].get(name), self.content["versions"].get(name)
+                found, is_now = (
+                    _clean(versions.get(name)) for versions in (before["versions"], self.content["versions"])
+                )
+                if found != is_now:
                     raise ValueError(f"{self.path} was made with {name} {found}, and now it is {is_now}")
             self.content = {"cells": {}, **before}
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benches import cells, figures, native_peers, ours, peers, prepared, runner, summary
+from benches import cells, figures, native_peers, ours, peers, prepared, runner, stages, summary
 from benches.cells import OURS, Cell
 from benches.figure_run import MEASUREMENTS
 from benches.results_file import ResultsFile, condense
@@ -28,7 +28,7 @@ from benches.runner import CLIENT_CORE, ROOT
 SLOW_RUNS = 2
 SLOW_EVENTS = 5_000
 SLOW = peers.SLOW | {"client-go JSON"}
-SECTIONS = ("store", "workqueue", "wire", "grid", "figures")
+SECTIONS = ("store", "workqueue", "stages", "wire", "grid", "figures")
 
 Record = dict[str, Any]
 
@@ -175,10 +175,17 @@ def _run(arguments: argparse.Namespace, results: ResultsFile) -> None:
         else:
             run_cells(results, [cells.parse(arguments.cell)], arguments.cell_runs, late)
         return
-    if only in (None, "store") and not results.has("store"):
-        results.put("store", run_store())
-    if only in (None, "workqueue") and not results.has("workqueue"):
-        results.put("workqueue", run_workqueue())
+    alone: dict[str, Callable[[], Any]] = {
+        "store": run_store,
+        "workqueue": run_workqueue,
+        "stages": partial(stages.run, CLIENT_CORE),
+    }
+    for section, measure in alone.items():
+        if only in (None, section) and not results.has(section):
+            try:
+                results.put(section, measure())
+            except runner.Failure as failure:
+                print(f"  {section}: {failure}", file=sys.stderr)
     if only in (None, "wire") and not results.has("wire_runs"):
         names = arguments.peers or [*peers.NAMES, *native_peers.available(), *ours.PEER_NAMES]
         results.put("pods", arguments.pods)

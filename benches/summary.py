@@ -163,7 +163,18 @@ def render(results: Record) -> str:
     if results.get("cells"):
         lines += ["", "The grid and single measurements"]
         lines += _table(
-            ("cell", "us CPU each", "each/s", "kB each", "peak MB", "stall ms", "(without)", "read p50 us", "p99 us"),
+            (
+                "cell",
+                "ms",
+                "us CPU each",
+                "each/s",
+                "kB each",
+                "peak MB",
+                "stall ms",
+                "(without)",
+                "read p50 us",
+                "p99 us",
+            ),
             [_cell(name, record) for name, record in results["cells"].items()],
         )
     if results.get("figures"):
@@ -203,10 +214,11 @@ def render(results: Record) -> str:
 
 def _cell(name: str, record: Record) -> tuple[str, ...]:
     if said := record.get("error") or record.get("unsupported"):
-        return (name, *[""] * 7, said)
+        return (name, *[""] * 8, said)
     peak = record.get("peak_rss_bytes")
     return (
         name,
+        _figure(record.get("seconds"), 3, 0.001),
         _figure(record.get("cpu_us"), 1),
         _figure(record.get("best_per_second"), 0),
         _figure(record.get("rss_per_object"), 2, 1000),
