@@ -87,23 +87,31 @@ def run_wire(names: Sequence[str], runs: int, pods: int, events: int) -> list[Re
 def run_cells(results: ResultsFile, wanted: Sequence[Cell], runs: int, late: Callable[[], bool]) -> None:
     """The cells that the file lacks; those that need the same server share one."""
     missing = [cell for cell in wanted if not results.has_cell(cell.name)]
-    for (objects, kilobytes, mine), group in itertools.groupby(
-        missing, key=lambda cell: (cell.objects, cell.kilobytes, cell.peer == OURS)
-    ):
+    for _, group in itertools.groupby(missing, key=lambda cell: (cell.objects, cell.kilobytes, cell.peer == OURS)):
         together = list(group)
         if late():
             return
-        watching = [cell for cell in together if cell.way == "watch"]
-        events = max((cell.events for cell in watching), default=0)
-        streams = {"list": "list", "watchlist": "initial", "watch": "list"}
-        needed = {streams[cell.way] for cell in together} | ({"live"} if watching else set())
-        protobuf = any(cell.peer == "client-go protobuf" for cell in together)
-        file = native_peers.protobuf_file(objects, events, kilobytes) if protobuf else None
-        with runner.wire_server(objects, events, kilobytes, sorted(needed), file) as url:
+        try:
+            _run_group(results, together, runs, late)
+        except runner.Failure as failure:
             for cell in together:
-                if not late():
-                    times = runs if mine else min(runs, 1 if cell.peer in SLOW or objects > 10_000 else 2)
-                    _put(results, cell.name, times, partial(runner.cell, cell, url))
+                if not results.has_cell(cell.name):
+                    _failed(results, cell.name, failure)
+
+
+def _run_group(results: ResultsFile, together: Sequence[Cell], runs: int, late: Callable[[], bool]) -> None:
+    """Cells with the same objects, all of kubeinformer or all of rivals."""
+    objects, kilobytes = together[0].objects, together[0].kilobytes
+    events = max((cell.events for cell in together if cell.way == "watch"), default=0)
+    streams = {"list": "list", "watchlist": "initial", "watch": "list"}
+    needed = {streams[cell.way] for cell in together} | ({"live"} if events else set())
+    protobuf = any(cell.peer == "client-go protobuf" for cell in together)
+    file = native_peers.protobuf_file(objects, events, kilobytes) if protobuf else None
+    with runner.wire_server(objects, events, kilobytes, sorted(needed), file) as url:
+        for cell in together:
+            if not late():
+                slow = cell.peer in SLOW or (cell.peer != OURS and objects > 10_000)
+                _put(results, cell.name, 1 if slow else runs, partial(runner.cell, cell, url))
 
 
 def run_figures(results: ResultsFile, names: Sequence[str], runs: int, late: Callable[[], bool]) -> None:
@@ -116,8 +124,11 @@ def run_figures(results: ResultsFile, names: Sequence[str], runs: int, late: Cal
             _put(results, name, 1, partial(runner.python, "benches.figure_run", name, ""))
             continue
         events = server.events if server.way == "watch" else 0
-        with runner.wire_server(server.objects, events, server.kilobytes, MEASUREMENTS[name].streams) as url:
-            _put(results, name, runs, partial(runner.python, "benches.figure_run", name, url))
+        try:
+            with runner.wire_server(server.objects, events, server.kilobytes, MEASUREMENTS[name].streams) as url:
+                _put(results, name, runs, partial(runner.python, "benches.figure_run", name, url))
+        except runner.Failure as failure:
+            _failed(results, name, failure)
 
 
 def _put(results: ResultsFile, name: str, runs: int, measure: Callable[[], Record]) -> None:
@@ -125,13 +136,17 @@ def _put(results: ResultsFile, name: str, runs: int, measure: Callable[[], Recor
     try:
         done = [measure() for _ in range(runs)]
     except runner.Failure as failure:
-        print(f"  {name}: {failure}", file=sys.stderr)
-        results.put_cell(name, {"error": str(failure)})
+        _failed(results, name, failure)
         return
     record = condense(done)
     results.put_cell(name, {**record, "each": done} if "unsupported" not in record else record)
     said = record.get("unsupported") or f"{record.get('cpu_us', record.get('seconds', 0) * 1e6):,.2f} us"
     print(f"  {name}: {said}", file=sys.stderr)
+
+
+def _failed(results: ResultsFile, name: str, failure: Exception) -> None:
+    print(f"  {name}: {failure}", file=sys.stderr)
+    results.put_cell(name, {"error": str(failure)})
 
 
 def main() -> None:
@@ -190,7 +205,10 @@ def _run(arguments: argparse.Namespace, results: ResultsFile) -> None:
         names = arguments.peers or [*peers.NAMES, *native_peers.available(), *ours.PEER_NAMES]
         results.put("pods", arguments.pods)
         results.put("events", arguments.events)
-        results.put("wire_runs", run_wire(names, arguments.runs, arguments.pods, arguments.events))
+        try:
+            results.put("wire_runs", run_wire(names, arguments.runs, arguments.pods, arguments.events))
+        except runner.Failure as failure:
+            print(f"  wire: {failure}", file=sys.stderr)
     if only in (None, "figures"):
         run_figures(results, list(MEASUREMENTS), arguments.cell_runs, late)
     if only in (None, "figures", "grid") or (only or "").startswith("grid:"):
