@@ -33,17 +33,37 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn measure(watching: bool, url: &str, way: &str, pods: usize, events: usize) -> Result<Value, Failure> {
+async fn measure(
+    watching: bool,
+    url: &str,
+    way: &str,
+    pods: usize,
+    events: usize,
+) -> Result<Value, Failure> {
     let rss = memory("VmRSS:")?;
-    let (begin, used) = (seconds(ClockId::Monotonic), seconds(ClockId::ProcessCPUTime));
+    let (begin, used) = (
+        seconds(ClockId::Monotonic),
+        seconds(ClockId::ProcessCPUTime),
+    );
     let client = Client::try_from(Config::new(url.parse()?))?;
     let (store, writer) = reflector::store::<Pod>();
     let config = watcher::Config::default().any_semantic();
-    let config = if way == "watch-list" { config.streaming_lists() } else { config };
-    let stream = watch(Api::<Pod>::all(client), config).modify(|pod| pod.managed_fields_mut().clear());
+    let config = if way == "watch-list" {
+        config.streaming_lists()
+    } else {
+        config
+    };
+    let stream =
+        watch(Api::<Pod>::all(client), config).modify(|pod| pod.managed_fields_mut().clear());
     let mut stream = pin!(stream.reflect(writer));
-    while !matches!(stream.next().await.ok_or("the stream ended")??, Event::InitDone) {}
-    let (end, end_used) = (seconds(ClockId::Monotonic), seconds(ClockId::ProcessCPUTime));
+    while !matches!(
+        stream.next().await.ok_or("the stream ended")??,
+        Event::InitDone
+    ) {}
+    let (end, end_used) = (
+        seconds(ClockId::Monotonic),
+        seconds(ClockId::ProcessCPUTime),
+    );
     check(&store, pods)?;
     if !watching {
         let peak = memory("VmHWM:")? - rss;
@@ -65,14 +85,21 @@ async fn measure(watching: bool, url: &str, way: &str, pods: usize, events: usiz
             calls += 1;
         }
     }
-    let (end, end_used) = (seconds(ClockId::Monotonic), seconds(ClockId::ProcessCPUTime));
+    let (end, end_used) = (
+        seconds(ClockId::Monotonic),
+        seconds(ClockId::ProcessCPUTime),
+    );
     let begin = released.join().map_err(|_| "the release failed")??;
     Ok(json!({"objects": events, "seconds": end - begin, "cpu_seconds": end_used - used}))
 }
 
 fn check(store: &Store<Pod>, pods: usize) -> Result<(), Failure> {
     let count = store.len();
-    if count == pods { Ok(()) } else { Err(format!("{count} of {pods} objects").into()) }
+    if count == pods {
+        Ok(())
+    } else {
+        Err(format!("{count} of {pods} objects").into())
+    }
 }
 
 /// Lets the server send the events; when, by the clock that all processes share.
@@ -80,13 +107,19 @@ fn release(url: &str) -> Result<f64, Failure> {
     use std::io::{Read, Write};
     let host = url.trim_start_matches("http://");
     let mut connection = std::net::TcpStream::connect(host)?;
-    write!(connection, "POST /bench/release HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")?;
+    write!(
+        connection,
+        "POST /bench/release HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"
+    )?;
     connection.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     let body = answer.split("\r\n\r\n").nth(1).ok_or("no answer")?;
     let body: BTreeMap<String, Option<f64>> = serde_json::from_str(body)?;
-    body.get("released_at").copied().flatten().ok_or_else(|| "the events were not released".into())
+    body.get("released_at")
+        .copied()
+        .flatten()
+        .ok_or_else(|| "the events were not released".into())
 }
 
 fn seconds(clock: ClockId) -> f64 {
@@ -96,7 +129,10 @@ fn seconds(clock: ClockId) -> f64 {
 
 fn memory(field: &str) -> Result<f64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with(field)).ok_or("no such field")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(field))
+        .ok_or("no such field")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
     Ok(kilobytes * 1024.0)
 }
