@@ -19,6 +19,7 @@ from kubeinformer.cache.event_handler import (
 )
 from kubeinformer.cache.event_stream import Event, EventStream
 from kubeinformer.cache.identity import InformerName, InformerNameAndResource
+from kubeinformer.cache.indexer_snapshot import IndexerSnapshot
 from kubeinformer.cache.keys import (
     NAMESPACE_INDEX,
     ExplicitKey,
@@ -29,6 +30,7 @@ from kubeinformer.cache.keys import (
     split_meta_namespace_key,
 )
 from kubeinformer.cache.listers import GenericLister
+from kubeinformer.cache.memory import MemoryUsage
 from kubeinformer.cache.object_name import (
     ObjectName,
     deletion_handling_object_to_name,
@@ -108,10 +110,12 @@ __all__ = [
     "GenericLister",
     "HandlerRegistration",
     "Indexer",
+    "IndexerSnapshot",
     "InformerName",
     "InformerNameAndResource",
     "ListPager",
     "ListWatch",
+    "MemoryUsage",
     "MutationCache",
     "ObjectName",
     "RealFIFO",

@@ -15,6 +15,7 @@ from kubeinformer.cache.done_checker import SyncChecker
 from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
 from kubeinformer.cache.handlers import DEFAULT_BACKLOG, Backlog, Handlers, backlog_limits
+from kubeinformer.cache.memory import MemoryUsage
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.resource_version import wait_for_resource_version
@@ -233,6 +234,13 @@ class SharedIndexInformer(Generic[T]):
     def indexer(self) -> SharedIndexer[T]:
         """Read access to store and indices."""
         return SharedIndexer(self._core, self._controller.index_functions, self._convert, str(self.resource))
+
+    def memory(self) -> MemoryUsage:
+        """What the informer keeps in memory now. Looks at no object; waits for the write of one batch at most.
+
+        Snapshots that were taken, handles of objects and decoded data are not in it.
+        """
+        return MemoryUsage(*self._core.sizes())
 
     def store(self) -> SharedIndexer[T]:
         """The same as `indexer()` (client-go's GetStore)."""

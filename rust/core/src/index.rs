@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::hashing::hash;
+use crate::store::with_room;
 use crate::write_batch::Value;
 
 /// Where a slot is listed: kept in the slot.
@@ -33,6 +34,32 @@ pub(crate) struct Member {
 /// Most values of an index like an owner have few objects: no allocation for those.
 type Members = SmallVec<[Member; 3]>;
 
+fn heap_of(members: &Members) -> usize {
+    if members.spilled() {
+        members.capacity() * size_of::<Member>()
+    } else {
+        0
+    }
+}
+
+/// How an index is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexName {
+    /// By the name that a user gave it.
+    Given(Box<str>),
+    /// By the key of the label that it is of: only selectors ask, no user sees it.
+    Label(Box<str>),
+}
+
+impl IndexName {
+    /// The text alone.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Given(name) | Self::Label(name) => name,
+        }
+    }
+}
+
 #[derive(Clone)]
 struct Listed {
     text: Box<str>,
@@ -43,9 +70,8 @@ struct Listed {
 /// A list longer than this gives memory back when three quarters of it are gone.
 const KEPT_PLACES: usize = 64;
 
-#[derive(Clone)]
 pub(crate) struct Index {
-    pub name: Box<str>,
+    pub name: IndexName,
     /// False while `add_indices` still fills it: written to, but not to be read.
     pub ready: bool,
     values: Vec<Option<Listed>>,
@@ -54,21 +80,61 @@ pub(crate) struct Index {
     numbers: HashTable<u32>,
     /// Sum of the lengths of the texts.
     text_bytes: usize,
+    /// Bytes of the lists that have no place in `values`.
+    list_bytes: usize,
     /// Sum of the lengths of the lists.
     entries: usize,
 }
 
 impl Index {
     /// One without values, that cannot be read yet.
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: IndexName) -> Self {
         Self {
-            name: name.into(),
+            name,
             ready: false,
             values: Vec::new(),
             free: Vec::new(),
             numbers: HashTable::new(),
             text_bytes: 0,
+            list_bytes: 0,
             entries: 0,
+        }
+    }
+
+    /// The same index without values.
+    pub fn without_values(&self) -> Self {
+        Self {
+            ready: self.ready,
+            ..Self::new(self.name.clone())
+        }
+    }
+
+    /// Whether it takes so many new values without growing, or is not `large`.
+    pub fn has_room(&self, more: usize, large: usize) -> bool {
+        self.values.len() < large
+            || (more <= self.values.capacity() - self.values.len() + self.free.len()
+                && more <= self.numbers.capacity() - self.numbers.len())
+    }
+
+    /// A copy with room for so many new values.
+    pub fn copy(&self, more: usize) -> Self {
+        let needed = more.saturating_sub(self.free.len());
+        let capacity = with_room(self.values.len(), self.values.capacity(), needed);
+        let mut values = Vec::with_capacity(capacity);
+        values.extend(self.values.iter().cloned());
+        let listed = values.iter().flatten();
+        let list_bytes = listed.map(|listed: &Listed| heap_of(&listed.members)).sum();
+        let mut numbers = self.numbers.clone();
+        numbers.reserve(more, |number| hash_of(&self.values, *number));
+        Self {
+            name: self.name.clone(),
+            ready: self.ready,
+            values,
+            free: self.free.clone(),
+            numbers,
+            text_bytes: self.text_bytes,
+            list_bytes,
+            entries: self.entries,
         }
     }
 
@@ -108,7 +174,9 @@ impl Index {
         let listed = self.values[number as usize]
             .as_mut()
             .expect("found or just added");
+        self.list_bytes -= heap_of(&listed.members);
         listed.members.push(member);
+        self.list_bytes += heap_of(&listed.members);
         Entry {
             index: value.index,
             value: number,
@@ -131,11 +199,8 @@ impl Index {
             (self.values.len() - 1) as u32
         };
         let values = &self.values;
-        self.numbers.insert_unique(hash, number, |other| {
-            values[*other as usize]
-                .as_ref()
-                .map_or(0, |listed| listed.hash)
-        });
+        self.numbers
+            .insert_unique(hash, number, |other| hash_of(values, *other));
         number
     }
 
@@ -165,6 +230,8 @@ impl Index {
             // `SmallVec` shrinks to its length only: leave room, or the next slot reallocates.
             let mut members = Members::with_capacity(len * 2);
             members.extend_from_slice(&listed.members);
+            self.list_bytes -= heap_of(&listed.members);
+            self.list_bytes += heap_of(&members);
             listed.members = members;
         }
         moved
@@ -175,6 +242,7 @@ impl Index {
             .take()
             .expect("an entry names a value that exists");
         self.text_bytes -= gone.text.len();
+        self.list_bytes -= heap_of(&gone.members);
         self.numbers
             .find_entry(gone.hash, |other| *other == number)
             .expect("a value that exists has its number")
@@ -188,6 +256,11 @@ impl Index {
             .map_or(&[], |number| &self.listed(number).members)
     }
 
+    /// The slots listed under each value.
+    pub fn lists(&self) -> impl Iterator<Item = &[Member]> {
+        self.values.iter().flatten().map(|listed| &*listed.members)
+    }
+
     /// The members of all values: each slot, as often as it is listed.
     pub fn all_members(&self) -> impl Iterator<Item = Member> + '_ {
         let values = self.values.iter().flatten();
@@ -198,11 +271,33 @@ impl Index {
         self.values.iter().flatten().map(|listed| &*listed.text)
     }
 
-    /// Bytes on the heap: an estimate that costs no walk over the values.
-    pub fn heap_size(&self) -> usize {
-        self.text_bytes
-            + self.entries * size_of::<Member>()
-            + self.values.capacity() * size_of::<Option<Listed>>()
-            + self.numbers.capacity() * (size_of::<u32>() + 1)
+    /// Sum of the lengths of the lists: as each slot is listed once under a value.
+    pub fn entries(&self) -> usize {
+        self.entries
     }
+
+    /// Bytes on the heap; costs no walk over the values.
+    pub fn heap_size(&self) -> usize {
+        self.name.as_str().len()
+            + self.text_bytes
+            + self.list_bytes
+            + self.values.capacity() * size_of::<Option<Listed>>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.numbers.allocation_size()
+    }
+
+    /// The same, counted one by one.
+    #[cfg(test)]
+    pub fn counted_heap_size(&self) -> usize {
+        let listed = self.values.iter().flatten();
+        let of_values: usize = listed
+            .map(|listed| listed.text.len() + heap_of(&listed.members))
+            .sum();
+        self.heap_size() - self.text_bytes - self.list_bytes + of_values
+    }
+}
+
+fn hash_of(values: &[Option<Listed>], number: u32) -> u64 {
+    let listed = values[number as usize].as_ref();
+    listed.map_or(0, |listed| listed.hash)
 }

@@ -25,6 +25,8 @@ pub enum IndexFunc {
         /// What stands between two values.
         separator: String,
     },
+    /// The value of a label, by its key: what a selector compares.
+    Label(Box<str>),
     /// `metadata.namespace`; "" for a cluster-scoped object (client-go's `MetaNamespaceIndexFunc`).
     Namespace,
 }
@@ -84,7 +86,7 @@ impl IndexPlan {
                         parts += 1;
                     }
                 }
-                IndexFunc::ControllerOwner { .. } | IndexFunc::Namespace => {}
+                IndexFunc::ControllerOwner { .. } | IndexFunc::Label(_) | IndexFunc::Namespace => {}
             }
         }
         Self {
@@ -126,6 +128,11 @@ impl IndexPlan {
             match function {
                 IndexFunc::Path(_) => {}
                 IndexFunc::Namespace => sink(index, object.namespace()),
+                IndexFunc::Label(key) => {
+                    if let Some(value) = object.label(key) {
+                        sink(index, &value);
+                    }
+                }
                 IndexFunc::ControllerOwner { kind } => {
                     if let Some(value) = controller_owner(object, kind.as_deref()) {
                         sink(index, &value);
@@ -223,7 +230,7 @@ mod tests {
         all
     }
 
-    const POD: &str = r#"{"metadata":{"name":"web-0","namespace":"shop","ownerReferences":[
+    const POD: &str = r#"{"metadata":{"name":"web-0","namespace":"shop","labels":{"a\/b":"x","e":"","t":"\u0078"},"ownerReferences":[
         {"kind":"Job","name":"other","controller":false},
         {"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web\u002d7c","uid":"u","controller":true}]},
         "spec":{"nodeName":"n1","host":true,"priority":1e3,"nothing":null,"containers":[{"image":"a"},{"image":"b"},{"image":"a"},{}]},
@@ -257,6 +264,10 @@ mod tests {
             },
             IndexFunc::Path(path("spec.nothing")),
             IndexFunc::Path(path("spec.containers")),
+            IndexFunc::Label("a/b".into()),
+            IndexFunc::Label("e".into()),
+            IndexFunc::Label("t".into()),
+            IndexFunc::Label("a".into()),
         ];
         let expected: Vec<Vec<&str>> = vec![
             vec!["n1"],
@@ -269,6 +280,10 @@ mod tests {
             vec!["a", "b", "a"],
             vec!["true:1e3"],
             vec![],
+            vec![],
+            vec!["x"],
+            vec![""],
+            vec!["x"],
             vec![],
         ];
         assert_eq!(values(functions, POD), expected);

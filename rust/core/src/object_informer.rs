@@ -3,21 +3,25 @@
 //! The values of an index are those of its function on the stored object: worked out before the write, for the very set
 //! of indices that the store has when it is written.
 
+mod labels;
+mod selection;
 mod transforming;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::RwLock;
+use crate::sync::{Mutex, RwLock};
 
 use crate::index_func::{IndexFunc, IndexPlan};
 use crate::informer::{Change, Informer, InformerOptions, BATCH_SIZE};
 use crate::object::Object;
 use crate::queue::{Delta, SourceId, WaitError};
 use crate::source::{ReadOptions, SharedTransformer, Source};
-use crate::store::{PendingIndices, StoreError};
+use crate::store::{IndexName, PendingIndices, StoreError};
 use crate::write_batch::WriteBatch;
 
+use labels::Adding;
+pub use selection::Selection;
 pub use transforming::PendingTransform;
 use transforming::Refetched;
 
@@ -28,11 +32,14 @@ pub enum Indexer {
     Declared(IndexFunc),
     /// Given by the caller of `commit`.
     External,
+    /// Of the label whose key is its name; not one of the user's.
+    Label,
 }
 
 /// The set of indices of one generation of the store.
 pub struct Indexers {
     generation: u32,
+    /// In the order of the store's.
     all: Vec<(String, Indexer)>,
     plan: IndexPlan,
     /// Store's number of each index of the plan.
@@ -45,8 +52,12 @@ impl Indexers {
     fn new(generation: u32, all: Vec<(String, Indexer)>) -> Self {
         let mut declared = Vec::new();
         let (mut planned, mut external) = (Vec::new(), Vec::new());
-        for (number, (_, indexer)) in all.iter().enumerate() {
+        for (number, (name, indexer)) in all.iter().enumerate() {
             match indexer {
+                Indexer::Label => {
+                    declared.push(IndexFunc::Label(name.as_str().into()));
+                    planned.push(number as u16);
+                }
                 Indexer::Declared(function) => {
                     declared.push(function.clone());
                     planned.push(number as u16);
@@ -68,6 +79,33 @@ impl Indexers {
         self.external
             .iter()
             .map(|number| self.all[*number as usize].0.as_str())
+    }
+
+    /// The index's values of an object that need not be in the store; None when they come from outside.
+    pub fn declared_values(
+        &self,
+        name: &str,
+        object: &Object,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let Some((_, indexer)) = self.given().find(|(known, _)| known == name) else {
+            return Err(StoreError::NoIndex(name.to_owned()));
+        };
+        let Indexer::Declared(function) = indexer else {
+            return Ok(None);
+        };
+        let mut values = Vec::new();
+        let _ = function.values(object, &mut |value: &str| {
+            if !values.iter().any(|known| known == value) {
+                values.push(value.to_owned());
+            }
+        });
+        Ok(Some(values))
+    }
+
+    /// Those that users know.
+    fn given(&self) -> impl Iterator<Item = &(String, Indexer)> {
+        let is_given = |it: &&(String, Indexer)| !matches!(it.1, Indexer::Label);
+        self.all.iter().filter(is_given)
     }
 
     fn values(&self, object: &Object, external: &[&[String]], sink: &mut dyn FnMut(u16, &str)) {
@@ -154,6 +192,8 @@ pub struct ObjectInformer {
     sources: RwLock<u32>,
     transformer: SharedTransformer,
     refetched: Refetched,
+    /// Held while indices are added, but not while the functions of a user's run.
+    adding: Mutex<Adding>,
 }
 
 impl ObjectInformer {
@@ -166,6 +206,7 @@ impl ObjectInformer {
             sources: RwLock::new(0),
             transformer: SharedTransformer::default(),
             refetched: Refetched::default(),
+            adding: Mutex::default(),
         }
     }
 
@@ -279,16 +320,34 @@ impl ObjectInformer {
             })
     }
 
-    /// Registers indices; the calls from here to `finish_add_indexers` must not overlap with those of another thread.
+    /// Registers indices, to be finished or aborted before others are begun: until then this is refused. Waits while
+    /// the index of a label is filled.
     pub fn begin_add_indexers(
         &self,
         new: Vec<(String, Indexer)>,
     ) -> Result<PendingIndexers, StoreError> {
-        let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
-        let mut current = self.indexers.write();
-        let indices = self.informer.store().begin_add_indices(&names)?;
-        let all = current.all.iter().chain(&new).cloned().collect();
-        *current = Arc::new(Indexers::new(self.informer.store().generation(), all));
+        let mut adding = self.adding.lock();
+        if adding.by_user {
+            return Err(StoreError::AlreadyAdding);
+        }
+        let pending = self.begin_add(new)?;
+        adding.by_user = true;
+        Ok(pending)
+    }
+
+    fn begin_add(&self, new: Vec<(String, Indexer)>) -> Result<PendingIndexers, StoreError> {
+        let names = new.iter().map(|(name, indexer)| match indexer {
+            Indexer::Label => IndexName::Label(name.as_str().into()),
+            Indexer::Declared(_) | Indexer::External => IndexName::Given(name.as_str().into()),
+        });
+        let indices = self
+            .informer
+            .store()
+            .begin_add(names.collect(), |generation| {
+                let mut current = self.indexers.write();
+                let all = current.all.iter().chain(&new).cloned().collect();
+                *current = Arc::new(Indexers::new(generation, all));
+            })?;
         Ok(PendingIndexers {
             indices,
             indexers: Indexers::new(0, new),
@@ -297,6 +356,11 @@ impl ObjectInformer {
 
     /// Fills and opens the new indices. `external` holds the values of the external ones among them.
     pub fn finish_add_indexers(&self, pending: PendingIndexers, external: &ExternalValues) {
+        self.finish_add(pending, external);
+        self.adding.lock().by_user = false;
+    }
+
+    fn finish_add(&self, pending: PendingIndexers, external: &ExternalValues) {
         let mut values = WriteBatch::default();
         for (put, object) in pending.indices.objects().enumerate() {
             values.put(Arc::clone(object), SourceId::FIRST, |object, sink| {
@@ -312,37 +376,33 @@ impl ObjectInformer {
 
     /// Takes the new indices back.
     pub fn abort_add_indexers(&self, pending: &PendingIndexers) {
-        let mut current = self.indexers.write();
-        self.informer.store().abort_add_indices(&pending.indices);
-        let kept = current.all.len() - pending.indexers.all.len();
-        let all = current.all[..kept].to_vec();
-        *current = Arc::new(Indexers::new(self.informer.store().generation(), all));
+        self.informer
+            .store()
+            .abort_add(&pending.indices, |generation| {
+                let mut current = self.indexers.write();
+                let kept = current.all.len() - pending.indexers.all.len();
+                let all = current.all[..kept].to_vec();
+                *current = Arc::new(Indexers::new(generation, all));
+            });
+        self.adding.lock().by_user = false;
     }
 
-    /// Names of all indices and how each gets its values.
+    /// Names of all indices and how each gets its values; not those of labels.
     pub fn indexers(&self) -> Vec<(String, Indexer)> {
-        self.current().all.clone()
+        self.current().given().cloned().collect()
     }
 
-    /// The index's values of an object that need not be in the store; None when they come from outside.
+    /// The set of indices now.
+    pub fn current_indexers(&self) -> Arc<Indexers> {
+        self.current()
+    }
+
+    /// See [`Indexers::declared_values`].
     pub fn declared_values(
         &self,
         name: &str,
         object: &Object,
     ) -> Result<Option<Vec<String>>, StoreError> {
-        let current = self.current();
-        let Some((_, indexer)) = current.all.iter().find(|(known, _)| known == name) else {
-            return Err(StoreError::NoIndex(name.to_owned()));
-        };
-        let Indexer::Declared(function) = indexer else {
-            return Ok(None);
-        };
-        let mut values = Vec::new();
-        let _ = function.values(object, &mut |value: &str| {
-            if !values.iter().any(|known| known == value) {
-                values.push(value.to_owned());
-            }
-        });
-        Ok(Some(values))
+        self.current().declared_values(name, object)
     }
 }

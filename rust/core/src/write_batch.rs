@@ -182,20 +182,6 @@ impl<T: Keyed> WriteBatch<T> {
         self.values.clear();
     }
 
-    /// The same operations on the same objects.
-    pub(crate) fn duplicate(&self) -> Self {
-        let ops = self.ops.iter().map(|op| Op {
-            object: op.object.clone(),
-            delete: op.delete.clone(),
-            values: op.values.clone(),
-            ..*op
-        });
-        Self {
-            ops: ops.collect(),
-            values: self.values.clone(),
-        }
-    }
-
     /// Indices that the store must have for this batch.
     pub(crate) fn index_bound(&self) -> usize {
         self.values.index_bound

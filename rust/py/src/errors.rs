@@ -113,7 +113,7 @@ pub fn store(error: &StoreError) -> PyErr {
         StoreError::IndexExists(_) | StoreError::TooManyIndices => {
             PyValueError::new_err(error.to_string())
         }
-        StoreError::Stale => PyRuntimeError::new_err(error.to_string()),
+        StoreError::Stale | StoreError::AlreadyAdding => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

@@ -1,23 +1,18 @@
 //! `InformerCore`: queue, store, indices and listeners of one informer.
 
-mod reads;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use kubeinformer_core::informer::{InformerOptions, QueueMode};
-use kubeinformer_core::keyed::Keyed;
 use kubeinformer_core::listener::Backlog;
-use kubeinformer_core::object::json_array;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
-use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::source::Transformer;
 use kubeinformer_core::sync::Mutex;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::change::{committed, external_values, Change, NewIndexers};
 use crate::decoded::DecodeCache;
@@ -25,22 +20,17 @@ use crate::errors;
 use crate::fork::Birth;
 use crate::index::Index;
 use crate::listener::Listener;
-use crate::object::{KubeObject, Origin};
-use crate::path::Compiled;
-use crate::selector::Selector;
-use crate::snapshot::Snapshot;
+use crate::object::Origin;
+use crate::reader::{Sources, StoreReader};
 use crate::source::Source;
 use crate::transform::{Transform, Untransformed};
 use crate::wait;
 
-#[pyclass(frozen, module = "kubeinformer._core")]
+#[pyclass(frozen, extends = StoreReader, module = "kubeinformer._core")]
 pub struct InformerCore {
-    core: ObjectInformer,
+    core: Arc<ObjectInformer>,
     origin: Arc<Origin>,
-    /// By name: a namespace, or "" for the whole cluster.
-    sources: Mutex<Vec<(String, SourceId)>>,
-    /// Held from `begin_add_indexers` to its end, whose calls must not overlap.
-    adding: Mutex<bool>,
+    sources: Arc<Mutex<Sources>>,
     birth: Birth,
 }
 
@@ -77,7 +67,7 @@ impl InformerCore {
         queue_bytes: Option<usize>,
         decode_cache: usize,
         queue: &str,
-    ) -> PyResult<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
         let options = InformerOptions {
             recreate_as_update,
             notify_unchanged_on_relist,
@@ -89,16 +79,17 @@ impl InformerCore {
             max_object: max_object_bytes.unwrap_or(default.max_object),
             queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
         };
-        Ok(Self {
-            core: ObjectInformer::new(options, read_options),
+        let own = Self {
+            core: Arc::new(ObjectInformer::new(options, read_options)),
             origin: Arc::new(Origin {
                 resource,
                 cache: DecodeCache::new(decode_cache),
             }),
-            sources: Mutex::new(Vec::new()),
-            adding: Mutex::new(false),
+            sources: Arc::default(),
             birth: Birth::now(),
-        })
+        };
+        let reader = StoreReader::live(&own.core, &own.sources, &own.origin, own.birth);
+        Ok(PyClassInitializer::from(reader).add_subclass(own))
     }
 
     fn add_source(&self, py: Python<'_>, name: String) -> PyResult<Source> {
@@ -256,30 +247,14 @@ impl InformerCore {
                 Ok((name.extract()?, indexer))
             })
             .collect::<PyResult<_>>()?;
-        {
-            let mut adding = self.adding.lock();
-            if *adding {
-                return Err(PyRuntimeError::new_err(
-                    "add_indexers is already running in another thread",
-                ));
-            }
-            *adding = true;
-        }
-        let begun = py.detach(|| self.core.begin_add_indexers(new));
-        match begun {
-            Ok(pending) => {
-                let origin = Arc::clone(&self.origin);
-                Ok(NewIndexers {
-                    pending: Mutex::new(Some(pending)),
-                    origin,
-                    birth: self.birth,
-                })
-            }
-            Err(error) => {
-                *self.adding.lock() = false;
-                Err(errors::store(&error))
-            }
-        }
+        let pending = py
+            .detach(|| self.core.begin_add_indexers(new))
+            .map_err(|error| errors::store(&error))?;
+        Ok(NewIndexers {
+            pending: Mutex::new(Some(pending)),
+            origin: Arc::clone(&self.origin),
+            birth: self.birth,
+        })
     }
 
     fn finish_add_indexers(
@@ -295,7 +270,7 @@ impl InformerCore {
             .and_then(|mut pending| pending.take())
             .ok_or_else(committed)?;
         let values = external_values(pending.indexers(), values);
-        let finished = py.detach(|| match values {
+        py.detach(|| match values {
             Ok(values) => {
                 self.core.finish_add_indexers(pending, &values);
                 Ok(())
@@ -304,9 +279,7 @@ impl InformerCore {
                 self.core.abort_add_indexers(&pending);
                 Err(error)
             }
-        });
-        *self.adding.lock() = false;
-        finished
+        })
     }
 
     fn abort_add_indexers(&self, py: Python<'_>, new: &NewIndexers) -> PyResult<()> {
@@ -317,7 +290,6 @@ impl InformerCore {
             .and_then(|mut pending| pending.take())
             .ok_or_else(committed)?;
         py.detach(|| self.core.abort_add_indexers(&pending));
-        *self.adding.lock() = false;
         Ok(())
     }
 
@@ -351,151 +323,21 @@ impl InformerCore {
         Ok(py.detach(|| self.core.informer().remove_listener(&listener.core)))
     }
 
-    fn get(&self, py: Python<'_>, key: &str) -> PyResult<Option<KubeObject>> {
-        let found = self.read(py, |view| view.get(key).cloned())?;
-        Ok(found.map(|object| KubeObject::new(object, &self.origin)))
-    }
-
-    #[pyo3(signature = (selector=None, namespace=None))]
-    fn list<'py>(
-        &self,
-        py: Python<'py>,
-        selector: Option<&Selector>,
-        namespace: Option<&str>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let found = self.selected(py, selector, namespace)?;
-        self.handles(py, &found)
-    }
-
-    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
-        let objects = self.selected(py, None, None)?;
-        Ok(Snapshot::new(objects, &self.origin))
-    }
-
-    fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.scan(py, |view| {
-            view.objects()
-                .map(|object| object.key().to_owned())
-                .collect()
-        })
-    }
-
-    #[pyo3(signature = (selector=None, namespace=None))]
-    fn list_json<'py>(
-        &self,
-        py: Python<'py>,
-        selector: Option<&Selector>,
-        namespace: Option<&str>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let found = self.selected(py, selector, namespace)?;
-        Ok(PyBytes::new(py, &py.detach(|| json_array(&found))))
-    }
-
-    #[pyo3(signature = (paths, *, index=None, value=None))]
-    fn project<'py>(
-        &self,
-        py: Python<'py>,
-        paths: Vec<String>,
-        index: Option<&str>,
-        value: Option<&str>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let compiled = Compiled::new(&paths)?;
-        let found = match (index, value) {
-            (Some(index), Some(value)) => self.under(py, index, value)?,
-            (None, None) => self.selected(py, None, None)?,
-            _ => return Err(PyTypeError::new_err("index and value go together")),
-        };
-        let values = py.detach(|| {
-            found
-                .iter()
-                .map(|object| compiled.extract(object))
-                .collect::<Result<Vec<_>, _>>()
-        });
-        let values = values.map_err(|error| errors::scan(&error))?;
-        let rows = found.iter().zip(&values).map(|(object, values)| {
-            PyTuple::new(py, compiled.to_python(py, object.key(), values)?)
-        });
-        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
-    }
-
-    fn by_index<'py>(
-        &self,
-        py: Python<'py>,
-        name: &str,
-        value: &str,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let found = self.under(py, name, value)?;
-        self.handles(py, &found)
-    }
-
-    fn index_keys(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<Vec<String>> {
-        let found = self.under(py, name, value)?;
-        let mut keys: Vec<String> = found.iter().map(|object| object.key().to_owned()).collect();
-        keys.sort_unstable();
-        Ok(keys)
-    }
-
-    fn count_by_index(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<usize> {
-        self.read(py, |view| view.count_by_index(name, value))?
-            .map_err(|error| errors::store(&error))
-    }
-
-    /// client-go §18: an unknown index has no values.
-    fn list_index_func_values(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
-        self.scan(py, |view| match view.index_values(name) {
-            Ok(values) => values.map(str::to_owned).collect(),
-            Err(_) => Vec::new(),
-        })
-    }
-
-    /// The index's values of any object; None when the index's function is Python's.
-    fn declared_values(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        object: &KubeObject,
-    ) -> PyResult<Option<Vec<String>>> {
-        self.birth.check()?;
-        let values = py.detach(|| self.core.declared_values(name, object.object()));
-        values.map_err(|error| errors::store(&error))
-    }
-
-    fn values_of(&self, py: Python<'_>, name: &str, key: &str) -> PyResult<Vec<String>> {
-        let values = self.read(py, |view| {
-            view.values_of(name, key)
-                .map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>())
-        })?;
-        values.map_err(|error| errors::store(&error))
-    }
-
-    fn index_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.read(py, |view| view.index_names().map(str::to_owned).collect())
-    }
-
-    #[pyo3(signature = (namespace=None))]
-    fn resource_version(&self, py: Python<'_>, namespace: Option<&str>) -> PyResult<String> {
-        self.birth.check()?;
-        py.detach(|| {
-            let source = self.source_of(namespace)?;
-            Ok(self.core.informer().resource_version(source))
-        })
-    }
-
     #[pyo3(signature = (resource_version, timeout=None, namespace=None))]
     fn wait_for_resource_version(
-        &self,
-        py: Python<'_>,
+        this: &Bound<'_, Self>,
         resource_version: &str,
         timeout: Option<f64>,
         namespace: Option<&str>,
     ) -> PyResult<bool> {
-        self.birth.check()?;
+        let (py, own, reader) = (this.py(), this.get(), this.as_super().get());
+        own.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
         let version = ResourceVersion::parse(resource_version).map_err(|error| {
             PyValueError::new_err(format!("resource_version {resource_version:?} is {error}"))
         })?;
-        let source = py.detach(|| self.source_of(namespace))?;
-        let informer = self.core.informer();
+        let source = py.detach(|| reader.source_of(namespace))?;
+        let informer = own.core.informer();
         if !version.is_any() && !informer.queue().mode().has_resource_versions() {
             return Err(PyRuntimeError::new_err(
                 "the store of an informer has a resource version only with queue=\"atomic\"",
@@ -506,23 +348,31 @@ impl InformerCore {
         })
     }
 
-    /// Objects, their bytes, estimated bytes of the indices, queued deltas and their bytes.
-    fn sizes(&self, py: Python<'_>) -> PyResult<(usize, usize, usize, usize, usize)> {
-        let queue = self.core.informer().queue();
-        let (objects, bytes, index_bytes) =
-            self.scan(py, |view| (view.len(), view.bytes(), view.index_bytes()))?;
-        let (queued, queued_bytes) = py.detach(|| (queue.len(), queue.queued_bytes()));
-        Ok((objects, bytes, index_bytes, queued, queued_bytes))
-    }
-
-    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.read(py, |view| view.len())
-    }
-
-    fn __contains__(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
-        self.read(py, |view| view.get(key).is_some())
+    /// Objects, their bytes, bytes of tables and indices, queued deltas and their bytes, notifications that wait for
+    /// handlers and their bytes.
+    fn sizes(&self, py: Python<'_>) -> PyResult<Sizes> {
+        self.birth.check()?;
+        let informer = self.core.informer();
+        Ok(py.detach(|| {
+            let view = informer.store().read();
+            let (objects, bytes, index_bytes) = (view.len(), view.bytes(), view.index_bytes());
+            drop(view);
+            let (queued, queued_bytes) = (informer.queue().len(), informer.queue().queued_bytes());
+            let (backlog, backlog_bytes) = informer.backlog();
+            (
+                objects,
+                bytes,
+                index_bytes,
+                queued,
+                queued_bytes,
+                backlog,
+                backlog_bytes,
+            )
+        }))
     }
 }
+
+type Sizes = (usize, usize, usize, usize, usize, usize, usize);
 
 fn queue_mode(name: &str) -> PyResult<QueueMode> {
     match name {

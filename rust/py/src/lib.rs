@@ -22,6 +22,7 @@ mod listener;
 mod object;
 mod path;
 mod queued;
+mod reader;
 mod real_fifo;
 mod selector;
 mod snapshot;
@@ -58,6 +59,8 @@ mod _core {
     use crate::object::KubeObject;
     #[pymodule_export]
     use crate::queued::take_deltas;
+    #[pymodule_export]
+    use crate::reader::StoreReader;
     #[pymodule_export]
     use crate::real_fifo::RealFIFO;
     #[pymodule_export]

@@ -1,39 +1,24 @@
-//! `Snapshot`: the objects of one cut of an informer's store, kept while the store moves on.
+//! `Snapshot`: the store of an informer at one moment, kept while the store moves on.
 
-use std::sync::Arc;
-
-use kubeinformer_core::object::Object;
 use pyo3::prelude::*;
 
-use crate::object::{KubeObject, Origin};
+use crate::object::KubeObject;
+use crate::reader::StoreReader;
 
-/// The objects of one cut of the store.
-#[pyclass(frozen, module = "kubeinformer._core")]
-pub struct Snapshot {
-    objects: Vec<Arc<Object>>,
-    origin: Arc<Origin>,
-}
-
-impl Snapshot {
-    pub fn new(objects: Vec<Arc<Object>>, origin: &Arc<Origin>) -> Self {
-        Self {
-            objects,
-            origin: Arc::clone(origin),
-        }
-    }
-}
+/// The store as it was.
+#[pyclass(frozen, extends = StoreReader, module = "kubeinformer._core")]
+pub struct Snapshot;
 
 #[pymethods]
 impl Snapshot {
-    /// The handles from place `start` up to `stop`.
-    fn objects(&self, start: usize, stop: usize) -> Vec<KubeObject> {
-        let objects = self.objects.iter().take(stop).skip(start);
-        objects
-            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-            .collect()
+    /// One more than the last place of an object.
+    fn places(this: &Bound<'_, Self>) -> PyResult<usize> {
+        let reader = this.as_super().get();
+        reader.read(this.py(), |cut| cut.slot_bound())
     }
 
-    fn __len__(&self) -> usize {
-        self.objects.len()
+    /// The handles from place `start` up to `stop`.
+    fn objects(this: &Bound<'_, Self>, start: usize, stop: usize) -> PyResult<Vec<KubeObject>> {
+        this.as_super().get().objects(this.py(), start, stop)
     }
 }

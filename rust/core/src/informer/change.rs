@@ -128,7 +128,7 @@ impl<T: Versioned> Planner<'_, T> {
                 }
                 DeltaObject::None => {
                     view = None;
-                    let resyncs = store.snapshot();
+                    let resyncs = store.objects();
                     let resyncs = resyncs.iter().map(Notification::resync);
                     self.change.notifications.extend(resyncs);
                 }

@@ -51,7 +51,7 @@ impl<T: Versioned> Informer<T> {
             return None;
         }
         if self.started.load(Ordering::Acquire) {
-            let snapshot = self.store.snapshot();
+            let snapshot = self.store.objects();
             listener.push_all(snapshot.into_iter().map(|object| Notification::Add {
                 object,
                 initial: true,
@@ -79,6 +79,15 @@ impl<T: Versioned> Informer<T> {
             removed.listener.close();
         }
         removed.is_some()
+    }
+
+    /// What waits for all handlers: notifications, and the sum of their heap sizes.
+    pub fn backlog(&self) -> (usize, usize) {
+        let registrations = self.registrations.lock();
+        let waiting = registrations.iter().map(|it| it.listener.stats());
+        waiting.fold((0, 0), |(count, bytes), stats| {
+            (count + stats.pending, bytes + stats.pending_bytes)
+        })
     }
 
     /// Lets the resync periods begin, and listeners that join later get the store first. False, and no effect, when it
@@ -115,7 +124,7 @@ impl<T: Versioned> Informer<T> {
             }
         }
         if !due.is_empty() {
-            let snapshot = self.store.snapshot();
+            let snapshot = self.store.objects();
             for listener in &due {
                 listener.push_all(snapshot.iter().map(Notification::resync));
             }

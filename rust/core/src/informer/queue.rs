@@ -186,7 +186,7 @@ impl<T: Versioned> Queue<T> {
 
     /// What the store holds of a source, and what of it only failed; to be called in the quiet phase, when nobody writes.
     fn known(&self, source: SourceId) -> Known<T> {
-        let objects = self.known_objects.snapshot_of(source);
+        let objects = self.known_objects.objects_of(source);
         let known = objects.into_iter();
         let mut known: Known<T> = known
             .map(|object| (Arc::from(object.key()), Some(object)))

@@ -54,17 +54,6 @@ impl<T: Versioned> Informer<T> {
     /// that each is at or past it: "" while one has none that can be compared.
     pub fn resource_version(&self, source: Option<SourceId>) -> String {
         let sources = self.queue.sources();
-        let view = self.store.read();
-        if source.is_some() || sources == 1 {
-            let source = source.unwrap_or(SourceId::FIRST);
-            return view.resource_version_of(source).to_owned();
-        }
-        let versions = (0..sources).map(|it| {
-            let version = ResourceVersion::parse(view.resource_version_of(SourceId(it)));
-            version.ok().filter(|version| !version.is_any())
-        });
-        let all: Option<Vec<_>> = versions.collect();
-        let lowest = all.and_then(|all| all.into_iter().min());
-        lowest.map_or("", ResourceVersion::as_str).to_owned()
+        self.store.read().resource_version_of_all(source, sources)
     }
 }

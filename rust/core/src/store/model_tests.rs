@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{PendingIndices, Store, StoreError};
+use super::{Cut, PendingIndices, Snapshot, Store, StoreError};
 use crate::queue::SourceId;
 use crate::testing::Pod;
 use crate::write_batch::{Key, WriteBatch};
@@ -24,6 +24,8 @@ enum Step {
     Begin(usize),
     Finish,
     Abort,
+    /// Take a snapshot, or look at the one that was taken and let go of it.
+    Snapshot,
 }
 
 fn changes(count: usize) -> impl Strategy<Value = Vec<Change>> {
@@ -40,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..3_usize).prop_map(Step::Begin),
         2 => Just(Step::Finish),
         1 => Just(Step::Abort),
+        2 => Just(Step::Snapshot),
     ]
 }
 
@@ -50,9 +53,20 @@ struct Model {
     pending: Option<(PendingIndices<Pod>, WriteBatch<Pod>, Vec<String>)>,
     version: String,
     writes: u32,
+    snapshot: Option<(Snapshot<Pod>, Box<Model>)>,
 }
 
 impl Model {
+    /// What a cut of now has.
+    fn now(&self) -> Self {
+        Self {
+            objects: self.objects.clone(),
+            ready: self.ready.clone(),
+            version: self.version.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Indices that writes must serve.
     fn index_bound(&self) -> u16 {
         let pending = self.pending.as_ref().map_or(0, |(_, _, names)| names.len());
@@ -124,6 +138,13 @@ impl Model {
                     store.abort_add_indices(&pending);
                 }
             }
+            Step::Snapshot => {
+                if let Some((snapshot, then)) = self.snapshot.take() {
+                    then.check(&snapshot);
+                } else {
+                    self.snapshot = Some((store.snapshot(), Box::new(self.now())));
+                }
+            }
         }
     }
 
@@ -151,8 +172,7 @@ impl Model {
         self.pending = Some((pending, values, names));
     }
 
-    fn check(&self, store: &Store<Pod>) {
-        let view = store.read();
+    fn check(&self, view: &Cut<Pod>) {
         view.assert_consistent();
         assert_eq!(view.resource_version(), self.version);
         assert_eq!(view.len(), self.objects.len());
@@ -190,9 +210,12 @@ proptest! {
         let (store, mut model) = (Store::new(), Model::default());
         for step in &steps {
             model.step(&store, step);
-            model.check(&store);
+            model.check(&store.read());
         }
         model.step(&store, &Step::Finish);
-        model.check(&store);
+        if let Some((snapshot, then)) = &model.snapshot {
+            then.check(snapshot);
+        }
+        model.check(&store.read());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::{Store, StoreError, PIECE};
-use crate::index::Index;
+use crate::index::{Index, IndexName};
 use crate::keyed::Keyed;
 use crate::sync::thread;
 use crate::write_batch::{Value, WriteBatch};
@@ -39,10 +39,21 @@ impl<T: Keyed> Store<T> {
     /// Registers indices that are written from now on but not read, and tells for which objects their values are
     /// missing. Work those out without a lock, then finish or abort.
     pub fn begin_add_indices(&self, names: &[&str]) -> Result<PendingIndices<T>, StoreError> {
-        let mut pending = self.register(names)?;
+        let names = names.iter().map(|name| IndexName::Given((*name).into()));
+        self.begin_add(names.collect(), |_| {})
+    }
+
+    /// The same for indices of labels, too. `publish` gets the generation before anybody can write for it, so that no
+    /// batch is refused twice.
+    pub(crate) fn begin_add(
+        &self,
+        names: Vec<IndexName>,
+        publish: impl FnOnce(u32),
+    ) -> Result<PendingIndices<T>, StoreError> {
+        let mut pending = self.register(names, publish)?;
         for first in (0..).step_by(PIECE) {
-            let inner = self.inner.read();
-            let Some(piece) = inner.piece(first) else {
+            let cut = self.cut.read();
+            let Some(piece) = cut.tables.piece(first) else {
                 break;
             };
             for (number, slot) in piece {
@@ -57,26 +68,33 @@ impl<T: Keyed> Store<T> {
         Ok(pending)
     }
 
-    fn register(&self, names: &[&str]) -> Result<PendingIndices<T>, StoreError> {
-        let mut inner = self.inner.write();
-        let number = |count: usize| u16::try_from(count).map_err(|_| StoreError::TooManyIndices);
-        let first = number(inner.indices.len())?;
-        number(inner.indices.len() + names.len())?;
-        for (place, name) in names.iter().enumerate() {
-            let known = inner.indices.iter().any(|index| &*index.name == *name);
-            if known || names[..place].contains(name) {
-                return Err(StoreError::IndexExists((*name).to_owned()));
+    fn register(
+        &self,
+        names: Vec<IndexName>,
+        publish: impl FnOnce(u32),
+    ) -> Result<PendingIndices<T>, StoreError> {
+        self.change(|tables| {
+            let number =
+                |count: usize| u16::try_from(count).map_err(|_| StoreError::TooManyIndices);
+            let first = number(tables.indices.len())?;
+            number(tables.indices.len() + names.len())?;
+            for (place, name) in names.iter().enumerate() {
+                let known = tables.indices.iter().any(|index| index.name == *name);
+                if known || names[..place].contains(name) {
+                    return Err(StoreError::IndexExists(name.as_str().to_owned()));
+                }
             }
-        }
-        let new = names.iter().map(|name| Index::new(name));
-        inner.indices.extend(new);
-        inner.generation += 1;
-        Ok(PendingIndices {
-            generation: inner.generation,
-            first,
-            count: names.len() as u16,
-            slots: Vec::new(),
-            objects: Vec::new(),
+            let count = names.len() as u16;
+            tables.indices.extend(names.into_iter().map(Index::new));
+            tables.generation += 1;
+            publish(tables.generation);
+            Ok(PendingIndices {
+                generation: tables.generation,
+                first,
+                count,
+                slots: Vec::new(),
+                objects: Vec::new(),
+            })
         })
     }
 
@@ -100,28 +118,27 @@ impl<T: Keyed> Store<T> {
         );
         let pieces = pending.slots.chunks(PIECE).zip(values.ops.chunks(PIECE));
         for (slots, puts) in pieces {
-            let mut inner = self.inner.write();
-            inner.epoch += 1;
-            for (number, put) in slots.iter().zip(puts) {
-                let untouched = inner.slots.get(*number as usize).is_some_and(|slot| {
-                    slot.generation < pending.generation && slot.object.is_some()
-                });
-                if untouched {
-                    for value in values.values.at(&put.values).iter() {
-                        let index = value.index + pending.first;
-                        inner.enter(*number, Value { index, ..value });
+            self.change(|tables| {
+                for (number, put) in slots.iter().zip(puts) {
+                    let untouched = tables.slots.get(*number as usize).is_some_and(|slot| {
+                        slot.generation < pending.generation && slot.object.is_some()
+                    });
+                    if untouched {
+                        for value in values.values.at(&put.values).iter() {
+                            let index = value.index + pending.first;
+                            tables.enter(*number, Value { index, ..value });
+                        }
                     }
                 }
-            }
-            drop(inner);
+            });
             // The lock is not fair: without a pause the waiting readers would not get it before the last piece.
             thread::sleep(PAUSE);
         }
-        let mut inner = self.inner.write();
-        for index in &mut inner.indices[pending.range()] {
-            index.ready = true;
-        }
-        drop(inner);
+        self.change(|tables| {
+            for index in &mut tables.indices[pending.range()] {
+                index.ready = true;
+            }
+        });
         drop(pending);
     }
 
@@ -131,21 +148,27 @@ impl<T: Keyed> Store<T> {
     ///
     /// If others were added after them.
     pub fn abort_add_indices(&self, pending: &PendingIndices<T>) {
-        let mut inner = self.inner.write();
-        assert_eq!(
-            inner.indices.len(),
-            pending.range().end,
-            "no indices are added after those that are taken back"
-        );
-        let retired = inner.indices.split_off(pending.range().start);
-        let members = retired.iter().flat_map(Index::all_members);
-        let slots: HashSet<u32> = members.map(|member| member.slot).collect();
-        for slot in slots {
-            inner.forget_indices(slot, pending.first);
-        }
-        inner.generation += 1;
-        inner.epoch += 1;
-        drop(inner);
+        self.abort_add(pending, |_| {});
+    }
+
+    /// The same with a new generation, as in `begin_add`.
+    pub(crate) fn abort_add(&self, pending: &PendingIndices<T>, publish: impl FnOnce(u32)) {
+        let retired = self.change(|tables| {
+            assert_eq!(
+                tables.indices.len(),
+                pending.range().end,
+                "no indices are added after those that are taken back"
+            );
+            let retired = tables.indices.split_off(pending.range().start);
+            let members = retired.iter().flat_map(Index::all_members);
+            let slots: HashSet<u32> = members.map(|member| member.slot).collect();
+            for slot in slots {
+                tables.forget_indices(slot, pending.first);
+            }
+            tables.generation += 1;
+            publish(tables.generation);
+            retired
+        });
         drop(retired);
     }
 }

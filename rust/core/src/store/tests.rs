@@ -318,7 +318,7 @@ fn try_read_does_not_wait() {
     let view = store.try_read().expect("nobody writes");
     assert!(view.is_empty());
     drop(view);
-    let writing = store.inner.write();
+    let writing = store.cut.write();
     assert!(store.try_read().is_none());
     drop(writing);
 }

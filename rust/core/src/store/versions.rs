@@ -22,6 +22,12 @@ impl Versions {
         of_source.push_str(version);
     }
 
+    pub fn set_all<'v>(&mut self, versions: impl IntoIterator<Item = (SourceId, &'v str)>) {
+        for (source, version) in versions {
+            self.set(source, version);
+        }
+    }
+
     /// "" until there is one.
     pub fn of(&self, source: SourceId) -> &str {
         self.of_source

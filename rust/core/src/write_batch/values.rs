@@ -73,6 +73,11 @@ fn index_repeats(spans: &[Span]) -> bool {
 }
 
 impl IndexValues {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// Makes room for what objects usually have.
     pub fn reserve(&mut self, objects: usize) {
         self.spans.reserve(objects * USUAL_VALUES);

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread;
 
-use super::SOURCE;
+use super::{batch, store, write, SOURCE};
 use crate::keyed::Keyed;
 use crate::store::{Store, StoreError, LONG_WRITE};
 use crate::sync::Mutex;
+use crate::testing::Pod;
 use crate::write_batch::{Key, WriteBatch};
 
 /// Counts how often one was freed, and whether its store was locked for a write then.
@@ -108,18 +110,33 @@ fn write_long(store: &Store<Hooked>, hook: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn a_write_beside_one_into_a_copy_is_not_lost() {
+fn a_write_beside_one_into_a_copy_is_not_lost_and_keeps_no_reader_out() {
     let store = Arc::new(Store::new());
-    let other = Arc::clone(&store);
+    let (other, begun) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)));
+    let short = Arc::new(Mutex::new(None));
+    let handle = Arc::clone(&short);
     write_long(&store, move || {
-        let hook = Mutex::new(None);
-        let mut batch = WriteBatch::default();
-        batch.put(Arc::new(Hooked { key: "x", hook }), SOURCE, |_, _| {});
-        other.apply(&mut batch, 0, Some("short")).unwrap();
+        let (store, beginning) = (Arc::clone(&other), Arc::clone(&begun));
+        *handle.lock() = Some(thread::spawn(move || {
+            let hook = Mutex::new(None);
+            let mut batch = WriteBatch::default();
+            batch.put(Arc::new(Hooked { key: "x", hook }), SOURCE, |_, _| {});
+            beginning.store(1, Ordering::Release);
+            store.apply(&mut batch, 0, Some("short")).unwrap();
+        }));
+        while begun.load(Ordering::Acquire) == 0 {
+            thread::yield_now();
+        }
+        // It waits by now, or will.
+        for _ in 0..1000 {
+            assert!(other.try_read().is_some_and(|view| view.is_empty()));
+            thread::yield_now();
+        }
     });
+    short.lock().take().unwrap().join().unwrap();
     assert!(store.read().get("x").is_some());
     assert_eq!(store.read().len(), 10);
-    assert_eq!(store.read().resource_version(), "long");
+    assert_eq!(store.read().resource_version(), "short");
 }
 
 #[test]
@@ -134,28 +151,86 @@ fn an_index_filled_beside_a_write_into_a_copy_is_complete() {
     for object in pending.objects() {
         values.put(Arc::clone(object), SOURCE, |_, sink| sink(0, "value"));
     }
-    let other = Arc::clone(&store);
-    write_long(&store, move || other.finish_add_indices(pending, &values));
+    let filling = Arc::new(Mutex::new(None));
+    let (other, handle) = (Arc::clone(&store), Arc::clone(&filling));
+    write_long(&store, move || {
+        *handle.lock() = Some(thread::spawn(move || {
+            other.finish_add_indices(pending, &values);
+        }));
+    });
+    filling.lock().take().unwrap().join().unwrap();
+    store.read().assert_consistent();
     assert_eq!(store.read().count_by_index("index", "value"), Ok(1));
 }
 
 #[test]
-fn indices_added_beside_a_write_into_a_copy_make_it_stale() {
-    let store = Arc::new(Store::new());
-    let mut batch = WriteBatch::default();
-    let other = Arc::clone(&store);
-    let mut hook: Option<Box<dyn FnOnce() + Send>> = Some(Box::new(move || {
-        let pending = other.begin_add_indices(&["index"]).unwrap();
-        other.finish_add_indices(pending, &WriteBatch::default());
-    }));
-    for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        let hook = Mutex::new(hook.take());
-        batch.put(Arc::new(Hooked { key, hook }), SOURCE, |_, _| {});
-    }
-    assert_eq!(store.replace(&mut batch, 0, None), Err(StoreError::Stale));
+fn indices_added_before_a_write_into_a_copy_make_it_stale() {
+    let store: Store<Pod> = store(&[]);
+    let pods: Vec<_> = (0..=LONG_WRITE)
+        .map(|number| Pod::new(&number.to_string(), "", "1"))
+        .collect();
+    let mut batch = batch(&pods);
+    let generation = store.generation();
+    let pending = store.begin_add_indices(&["index"]).unwrap();
+    store.finish_add_indices(pending, &WriteBatch::default());
+    let refused = store.apply(&mut batch, generation, None);
+    assert_eq!(refused, Err(StoreError::Stale));
+    let refused = store.replace(&mut batch, generation, None);
+    assert_eq!(refused, Err(StoreError::Stale));
     assert!(store.read().is_empty());
-    assert_eq!(
-        store.apply(&mut batch, 0, None).err(),
-        Some(StoreError::Stale)
-    );
+}
+
+#[test]
+fn a_snapshot_holds_back_no_write_and_sees_none() {
+    let store = store(&["node"]);
+    write(&store, &[Pod::indexed("a", "", "1", &[(0, "n")])]);
+    let snapshot = store.snapshot();
+    let mut batch = batch(&[Pod::indexed("a", "", "2", &[(0, "m")])]);
+    let generation = store.generation();
+    store.apply(&mut batch, generation, Some("2")).unwrap();
+    // In place again: nobody has a snapshot of these tables.
+    write(&store, &[Pod::new("b", "", "3")]);
+    store.set_resource_version("4");
+    assert_eq!(snapshot.get("a").unwrap().version, "1");
+    assert_eq!(snapshot.len(), 1);
+    assert_eq!(snapshot.resource_version(), "");
+    assert_eq!(snapshot.count_by_index("node", "n"), Ok(1));
+    assert_eq!(snapshot.count_by_index("node", "m"), Ok(0));
+    let before = Arc::downgrade(snapshot.get("a").unwrap());
+    drop((store, batch));
+    assert_eq!(snapshot.get("a").unwrap().version, "1");
+    drop(snapshot);
+    assert!(before.upgrade().is_none());
+}
+
+#[test]
+fn the_version_alone_copies_no_tables_of_a_snapshot() {
+    let store = store(&[]);
+    write(&store, &[Pod::new("a", "", "1")]);
+    let snapshot = store.snapshot();
+    store.set_resource_version("2");
+    let bookmark = &mut WriteBatch::default();
+    store
+        .apply(bookmark, store.generation(), Some("3"))
+        .unwrap();
+    assert_eq!(store.read().resource_version(), "3");
+    assert!(Arc::ptr_eq(&store.read().tables, &snapshot.tables));
+}
+
+#[test]
+fn a_large_table_grows_in_a_copy() {
+    let store = store(&["node"]);
+    let mut copies = 0;
+    for number in 0..200 {
+        let tables = Arc::as_ptr(&store.read().tables);
+        let capacity = store.read().tables.slots.capacity();
+        let key = format!("p{number}");
+        write(&store, &[Pod::indexed(&key, "", "1", &[(0, &key)])]);
+        let view = store.read();
+        let copied = Arc::as_ptr(&view.tables) != tables;
+        copies += usize::from(copied);
+        let grew = view.tables.slots.capacity() != capacity;
+        assert!(copied || !grew || number < 9, "{number}: grew in place");
+    }
+    assert!((1..20).contains(&copies), "{copies} copies for 200 objects");
 }

@@ -1,17 +1,18 @@
-//! What the lock of a [`Store`](super::Store) guards.
+//! Slots, key map and indices of a [`Store`](super::Store).
 //!
 //! The key map names a slot iff the slot holds an object, under that object's key. A slot has an entry of an index iff
 //! the index lists it at the entry's position.
 
 #[cfg(test)]
 mod consistency;
+mod copy;
 
 use std::sync::Arc;
 
+pub(crate) use copy::{clone_all, with_room};
 use hashbrown::{HashMap, HashTable};
 use smallvec::{smallvec, SmallVec};
 
-use super::versions::Versions;
 use super::{StoreError, PIECE};
 use crate::index::{Entry, Index, Member};
 use crate::keyed::Keyed;
@@ -30,17 +31,6 @@ pub(super) struct Slot<T> {
     pub entries: SmallVec<[Entry; 3]>,
 }
 
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Self {
-            object: self.object.clone(),
-            source: self.source,
-            generation: self.generation,
-            entries: self.entries.clone(),
-        }
-    }
-}
-
 /// The hash is kept so that growing the map touches no object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyEntry {
@@ -48,36 +38,29 @@ pub(super) struct KeyEntry {
     slot: u32,
 }
 
-pub(super) struct Inner<T> {
+pub(super) struct Tables<T> {
     pub slots: Vec<Slot<T>>,
     free: Vec<u32>,
     pub keys: HashTable<KeyEntry>,
     pub indices: Vec<Index>,
     /// Counts the changes of the set of indices.
     pub generation: u32,
-    /// Counts the writes to slots and indices.
-    pub epoch: u64,
-    pub versions: Versions,
     /// Sum of the objects' heap sizes.
     pub bytes: usize,
+    /// Bytes of the entries that have no place in their slots.
+    spilled: usize,
 }
 
-impl<T> Clone for Inner<T> {
-    fn clone(&self) -> Self {
-        Self {
-            slots: self.slots.clone(),
-            free: self.free.clone(),
-            keys: self.keys.clone(),
-            indices: self.indices.clone(),
-            generation: self.generation,
-            epoch: self.epoch,
-            versions: self.versions.clone(),
-            bytes: self.bytes,
-        }
+/// Heap of a slot's entries.
+fn spilled(entries: &SmallVec<[Entry; 3]>) -> usize {
+    if entries.spilled() {
+        entries.capacity() * size_of::<Entry>()
+    } else {
+        0
     }
 }
 
-impl<T: Keyed> Inner<T> {
+impl<T: Keyed> Tables<T> {
     pub fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -85,33 +68,17 @@ impl<T: Keyed> Inner<T> {
             keys: HashTable::new(),
             indices: Vec::new(),
             generation: 0,
-            epoch: 0,
-            versions: Versions::default(),
             bytes: 0,
+            spilled: 0,
         }
     }
 
     /// The same indices, with nothing in them.
     pub fn without_objects(&self) -> Self {
         let mut empty = Self::new();
-        empty.indices = self
-            .indices
-            .iter()
-            .map(|index| Index::new(&index.name))
-            .collect();
+        empty.indices = self.indices.iter().map(Index::without_values).collect();
         empty.generation = self.generation;
         empty
-    }
-
-    /// Takes the place of what is here, and gives that back. Both have the same generation.
-    pub fn swap(&mut self, mut written: Self) -> Self {
-        written.epoch = self.epoch + 1;
-        // What may have changed since `written` was begun without a new epoch.
-        std::mem::swap(&mut written.versions, &mut self.versions);
-        for (index, now) in written.indices.iter_mut().zip(&self.indices) {
-            index.ready = now.ready;
-        }
-        std::mem::replace(self, written)
     }
 
     /// Whether the batch may be written.
@@ -168,7 +135,6 @@ impl<T: Keyed> Inner<T> {
 
     /// Does the operations in order, and leaves in the batch what each takes out of the store.
     pub fn apply(&mut self, batch: &mut WriteBatch<T>) {
-        self.epoch += 1;
         let WriteBatch { ops, values } = batch;
         for ops in ops.chunks_mut(LOOKED_UP) {
             let mut found = Vec::new();
@@ -269,6 +235,8 @@ impl<T: Keyed> Inner<T> {
                 self.leave(*entry);
             }
         }
+        self.spilled += spilled(&new);
+        self.spilled -= spilled(&old);
         self.slots[slot as usize].entries = new;
     }
 
@@ -277,7 +245,9 @@ impl<T: Keyed> Inner<T> {
         let entries = &mut self.slots[slot as usize].entries;
         let entry = entries.len() as u32;
         let index = &mut self.indices[value.index as usize];
+        self.spilled -= spilled(entries);
         entries.push(index.insert(value, Member { slot, entry }));
+        self.spilled += spilled(entries);
     }
 
     fn leave(&mut self, entry: Entry) {
@@ -303,7 +273,9 @@ impl<T: Keyed> Inner<T> {
             .remove();
         let slot = &mut self.slots[number as usize];
         let old = slot.object.take();
-        for entry in std::mem::take(&mut slot.entries) {
+        let entries = std::mem::take(&mut slot.entries);
+        self.spilled -= spilled(&entries);
+        for entry in entries {
             self.leave(entry);
         }
         self.bytes -= old.as_ref().map_or(0, Keyed::heap_size);

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Inner;
+use super::Tables;
 use crate::hashing::hash;
 use crate::keyed::Keyed;
 
-impl<T: Keyed> Inner<T> {
+impl<T: Keyed> Tables<T> {
     /// See `View::assert_consistent`.
     pub fn assert_consistent(&self) {
         let used: Vec<u32> = self.keys.iter().map(|entry| entry.slot).collect();
@@ -24,6 +24,8 @@ impl<T: Keyed> Inner<T> {
         }
         let sizes = used.iter().map(|slot| self.object(*slot).heap_size());
         assert_eq!(self.bytes, sizes.sum::<usize>());
+        let spilled = self.slots.iter().map(|slot| super::spilled(&slot.entries));
+        assert_eq!(self.spilled, spilled.sum::<usize>());
 
         let mut listed: Vec<BTreeMap<&str, BTreeSet<u32>>> =
             vec![BTreeMap::new(); self.indices.len()];
@@ -44,7 +46,9 @@ impl<T: Keyed> Inner<T> {
                 texts.into_iter().eq(listed.keys().copied()),
                 "no value without a slot"
             );
+            assert_eq!(index.heap_size(), index.counted_heap_size());
             let entries: usize = listed.values().map(BTreeSet::len).sum();
+            assert_eq!(index.entries(), entries);
             assert_eq!(
                 index.all_members().count(),
                 entries,
