@@ -55,6 +55,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "StatsReader",
+    "StoreReader",
     "ThreadSafeStore",
     "Transform",
     "Untransformed",
@@ -787,6 +788,7 @@ class RealFIFO(Generic[_T]):
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
+@disjoint_base
 class StoreReader:
     """Reads the store of an informer: as it is, or as it was when a snapshot was taken.
 

@@ -93,6 +93,7 @@ def _calls(
     indexer, pods = informer.indexer(), factory.core().v1().pods()
     lister, reflector = pods.lister(), informer.controller.reflectors[""]
     typed = pods.typed()
+    snapshot = indexer.snapshot()
     return {
         "factory.start": factory.start,
         "factory.wait_for_cache_sync": lambda: factory.wait_for_cache_sync(timeout=5),
@@ -146,6 +147,18 @@ def _calls(
         "indexer.list_json": indexer.list_json,
         "indexer.project": lambda: indexer.project(["spec.nodeName"]),
         "indexer.last_store_sync_resource_version": indexer.last_store_sync_resource_version,
+        "indexer.snapshot": indexer.snapshot,
+        "informer.memory": informer.memory,
+        "snapshot.get_by_key": lambda: snapshot.get_by_key(obj.key),
+        "snapshot.list": snapshot.list,
+        "snapshot.list(selector)": lambda: snapshot.list("app=a"),
+        "snapshot.list_keys": snapshot.list_keys,
+        "snapshot.iter": lambda: next(snapshot.iter()),
+        "snapshot.by_index": lambda: snapshot.by_index("node", "node-0"),
+        "snapshot.index": lambda: snapshot.index("node", obj),
+        "snapshot.list_json": snapshot.list_json,
+        "snapshot.last_store_sync_resource_version": snapshot.last_store_sync_resource_version,
+        "len(snapshot)": lambda: len(snapshot),
         "len(indexer)": lambda: len(indexer),
         "key in indexer": lambda: obj.key in indexer,
         "lister.list": lister.list,

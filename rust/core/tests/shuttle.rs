@@ -5,6 +5,8 @@
 
 #[path = "shuttle/informer.rs"]
 mod informer;
+#[path = "shuttle/labels.rs"]
+mod labels;
 #[path = "shuttle/queue.rs"]
 mod queue;
 #[path = "shuttle/store.rs"]

@@ -29,9 +29,6 @@ const FEW: usize = 256;
 /// Objects that are copied out while writers wait: some 100 microseconds.
 const SOME: usize = 4096;
 
-/// A list of no more objects is searched rather than indexed by labels.
-const SEARCHED: usize = 2048;
-
 /// After so many Python objects other threads get the interpreter, if one waits.
 const PIECE: usize = 4096;
 
@@ -189,9 +186,7 @@ impl StoreReader {
         };
         Ok(py.detach(|| {
             if let (Read::Live { core, .. }, Some(selector)) = (&self.read, selector) {
-                if count > SEARCHED {
-                    core.index_labels(selector);
-                }
+                core.index_labels(selector, count);
             }
             self.scan_detached(count, &|cut: &Cut<Object>| {
                 selection.candidates(cut).objects()

@@ -87,7 +87,7 @@ fn count(cut: &Cut<Object>, requirement: &Requirement) -> Option<usize> {
     Some(values.iter().map(|value| index.members(value).len()).sum())
 }
 
-impl<'c> Candidates<'c> {
+impl Candidates<'_> {
     /// How many objects have to be looked at.
     pub fn count(&self) -> usize {
         self.count

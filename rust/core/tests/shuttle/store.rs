@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kubeinformer_core::store::{Store, StoreError, View};
+use kubeinformer_core::store::{Cut, Store, StoreError};
 use kubeinformer_core::write_batch::WriteBatch;
 use shuttle::thread;
 
@@ -32,7 +32,7 @@ fn write(store: &Store<Pod>, version: usize) {
 }
 
 /// All pods have one version, and if the index can be read it lists all of them under that and nothing else.
-fn check_cut(view: &View<'_, Pod>) {
+fn check_cut(view: &Cut<Pod>) {
     let mut versions: Vec<_> = view.objects().map(|pod| &*pod.version).collect();
     assert_eq!(versions.len(), KEYS.len());
     versions.dedup();
@@ -57,6 +57,20 @@ fn add_index(store: &Store<Pod>) {
     store.finish_add_indices(pending, &values);
 }
 
+/// It is one cut, and the same one later.
+fn hold_a_snapshot(store: &Store<Pod>) {
+    let snapshot = store.snapshot();
+    check_cut(&snapshot);
+    let version = snapshot.resource_version().to_owned();
+    let pods: Vec<_> = snapshot.objects().cloned().collect();
+    drop(store.read());
+    check_cut(&snapshot);
+    assert_eq!(snapshot.resource_version(), version);
+    assert!(pods.iter().all(|pod| *pod.version == version));
+    let now = snapshot.objects();
+    assert!(now.zip(&pods).all(|(now, then)| Arc::ptr_eq(now, then)));
+}
+
 #[test]
 fn s009_a_long_write_beside_a_new_index_and_a_reader_is_one_cut() {
     check(20_000, || {
@@ -70,6 +84,7 @@ fn s009_a_long_write_beside_a_new_index_and_a_reader_is_one_cut() {
             spawn(|store| write(store, 2)),
             spawn(add_index),
             spawn(|store| (0..2).for_each(|_| check_cut(&store.read()))),
+            spawn(hold_a_snapshot),
         ];
         for thread in threads {
             thread.join().unwrap();

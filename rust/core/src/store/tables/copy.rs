@@ -1,11 +1,13 @@
 //! Copies of the tables, and when a write needs one.
 //!
-//! A copy has the room that the write into it needs, so that what is written later finds some, too.
+//! A copy for a short batch has the room that this lacked. Into one for a long batch the tables grow as they must.
 
 use std::sync::Arc;
 
 use super::{spilled, Slot, Tables};
+use crate::index::Index;
 use crate::keyed::Keyed;
+use crate::store::LONG_WRITE;
 use crate::write_batch::WriteBatch;
 
 /// Tables with more places than this do not grow while readers wait: to move one takes a millisecond.
@@ -27,9 +29,14 @@ impl<T: Keyed> Tables<T> {
         slots && keys && indices.all(|index| index.has_room(values, LARGE))
     }
 
-    /// The same objects, with room for a batch.
+    /// The same objects, with room for a short batch.
     pub fn copy(&self, batch: &WriteBatch<T>) -> Self {
-        let more = batch.len().saturating_sub(self.free.len());
+        let (puts, values) = if batch.len() > LONG_WRITE {
+            (0, 0)
+        } else {
+            (batch.len(), batch.values.len())
+        };
+        let more = puts.saturating_sub(self.free.len());
         let mut slots =
             Vec::with_capacity(with_room(self.slots.len(), self.slots.capacity(), more));
         let mut spilled_bytes = 0;
@@ -46,8 +53,7 @@ impl<T: Keyed> Tables<T> {
             }
         }
         let mut keys = self.keys.clone();
-        keys.reserve(more, |entry| entry.hash);
-        let values = batch.values.len();
+        keys.reserve(puts, |entry| entry.hash);
         Self {
             slots,
             free: self.free.clone(),
@@ -63,7 +69,7 @@ impl<T: Keyed> Tables<T> {
     pub fn heap_size(&self) -> usize {
         let slots = self.slots.capacity() * size_of::<Slot<T>>() + self.spilled;
         let free = self.free.capacity() * size_of::<u32>();
-        let indices: usize = self.indices.iter().map(|index| index.heap_size()).sum();
+        let indices: usize = self.indices.iter().map(Index::heap_size).sum();
         slots + free + self.keys.allocation_size() + indices
     }
 }

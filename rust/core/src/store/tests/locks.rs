@@ -227,10 +227,10 @@ fn a_large_table_grows_in_a_copy() {
         let key = format!("p{number}");
         write(&store, &[Pod::indexed(&key, "", "1", &[(0, &key)])]);
         let view = store.read();
-        let copied = Arc::as_ptr(&view.tables) != tables;
-        copies += usize::from(copied);
+        let is_new = Arc::as_ptr(&view.tables) != tables;
+        copies += usize::from(is_new);
         let grew = view.tables.slots.capacity() != capacity;
-        assert!(copied || !grew || number < 9, "{number}: grew in place");
+        assert!(is_new || !grew || number < 9, "{number}: grew in place");
     }
     assert!((1..20).contains(&copies), "{copies} copies for 200 objects");
 }
