@@ -25,6 +25,7 @@ from kubeinformer import (
     SyncResult,
     wait_for,
 )
+from kubeinformer.cache import IndexerSnapshot, MemoryUsage
 from kubeinformer.cache.synctrack import AsyncTracker, Lazy, SingleFileTracker
 from kubeinformer.transport import Transport
 
@@ -103,6 +104,11 @@ def views(factory: SharedInformerFactory) -> None:
     informer = pods.typed().informer()
     assert_type(informer.indexer().get_by_key("default/a"), V1Pod | None)
     assert_type(informer.indexer().by_index("node", "node-1"), Sequence[V1Pod])
+    assert_type(informer.indexer().snapshot(), IndexerSnapshot[V1Pod])
+    assert_type(informer.indexer().snapshot().list("app=web"), list[V1Pod])
+    informer.indexer().snapshot().add_indexers({})  # error: attr-defined
+    assert_type(informer.memory(), MemoryUsage)
+    informer.memory().bytes = 0  # error: misc
     assert_type(informer.events(), EventStream[V1Pod])
     for event in informer.events():
         assert_type(event, Event[V1Pod])

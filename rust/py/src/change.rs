@@ -8,10 +8,11 @@ use kubeinformer_core::object_informer::{
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::fork::Birth;
-use crate::object::{KubeObject, Origin};
+use crate::object::Origin;
+use crate::pieces::{handles, lists_of_strings, strings};
 
 pub fn committed() -> PyErr {
     PyRuntimeError::new_err("this change was committed before")
@@ -23,7 +24,7 @@ pub fn external_values(
     values: &Bound<'_, PyDict>,
 ) -> PyResult<ExternalValues> {
     let of_index = |name: &str| match values.get_item(name)? {
-        Some(of_index) => of_index.extract(),
+        Some(of_index) => lists_of_strings(&of_index),
         None => Err(PyValueError::new_err(format!(
             "values of the index {name:?} are missing"
         ))),
@@ -50,18 +51,15 @@ impl Change {
 #[pymethods]
 impl Change {
     /// The objects that are written, in the order in which `commit` wants values.
-    fn objects(&self) -> PyResult<Vec<KubeObject>> {
-        self.with(|change| {
-            change
-                .objects()
-                .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-                .collect()
-        })
+    fn objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let objects = self.with(|change| change.objects().cloned().collect())?;
+        handles(py, objects, &self.origin)
     }
 
     /// Keys that leave the store.
-    fn deleted_keys(&self) -> PyResult<Vec<String>> {
-        self.with(|change| change.deleted_keys().map(str::to_owned).collect())
+    fn deleted_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let keys = self.with(|change| change.deleted_keys().map(str::to_owned).collect())?;
+        strings(py, keys)
     }
 
     /// Names of the indices whose values `commit` wants; they change when `commit` gives False.
@@ -87,13 +85,12 @@ pub struct NewIndexers {
 #[pymethods]
 impl NewIndexers {
     /// The objects in the order in which `finish_add_indexers` wants values.
-    fn objects(&self) -> PyResult<Vec<KubeObject>> {
+    fn objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.birth.check()?;
         let pending = self.pending.try_lock().ok_or_else(committed)?;
-        let pending = pending.as_ref().ok_or_else(committed)?;
-        Ok(pending
-            .objects()
-            .map(|object| KubeObject::new(Arc::clone(object), &self.origin))
-            .collect())
+        let pending_objects = pending.as_ref().ok_or_else(committed)?.objects();
+        let objects = pending_objects.cloned().collect();
+        drop(pending);
+        handles(py, objects, &self.origin)
     }
 }

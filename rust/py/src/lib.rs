@@ -21,6 +21,7 @@ mod item;
 mod listener;
 mod object;
 mod path;
+mod pieces;
 mod queued;
 mod reader;
 mod real_fifo;

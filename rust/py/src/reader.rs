@@ -14,12 +14,12 @@ use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
-use pyo3::PyTypeInfo;
 
 use crate::errors;
 use crate::fork::Birth;
 use crate::object::{KubeObject, Origin};
 use crate::path::Compiled;
+use crate::pieces::{handles, list_of, strings};
 use crate::selector::Selector;
 use crate::snapshot::Snapshot;
 
@@ -28,9 +28,6 @@ const FEW: usize = 256;
 
 /// Objects that are copied out while writers wait: some 100 microseconds.
 const SOME: usize = 4096;
-
-/// After so many Python objects other threads get the interpreter, if one waits.
-const PIECE: usize = 4096;
 
 /// By name: a namespace, or "" for the whole cluster.
 pub type Sources = Vec<(String, SourceId)>;
@@ -208,16 +205,6 @@ impl StoreReader {
         found.map_err(|error: StoreError| errors::store(&error))
     }
 
-    fn handles<'py>(
-        &self,
-        py: Python<'py>,
-        objects: Vec<Arc<Object>>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        list_of(py, objects, |object| {
-            Bound::new(py, KubeObject::new(object, &self.origin))
-        })
-    }
-
     /// The handles of the objects from slot `start` up to `stop`.
     pub fn objects(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Vec<KubeObject>> {
         let count = stop.saturating_sub(start);
@@ -250,26 +237,6 @@ fn source_of(sources: &Sources, namespace: Option<&str>) -> PyResult<Option<Sour
     Ok(Some(*id))
 }
 
-/// A Python list of many: between the pieces another thread may have the interpreter.
-fn list_of<'py, T, P: PyTypeInfo>(
-    py: Python<'py>,
-    values: Vec<T>,
-    to_python: impl Fn(T) -> PyResult<Bound<'py, P>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let mut made = Vec::with_capacity(values.len());
-    for value in values {
-        made.push(to_python(value)?);
-        if made.len() % PIECE == 0 {
-            py.detach(|| ());
-        }
-    }
-    PyList::new(py, made)
-}
-
-fn strings(py: Python<'_>, texts: Vec<String>) -> PyResult<Bound<'_, PyList>> {
-    list_of(py, texts, |text| Ok(text.into_pyobject(py)?))
-}
-
 #[pymethods]
 impl StoreReader {
     fn snapshot(&self, py: Python<'_>) -> PyResult<Py<Snapshot>> {
@@ -290,7 +257,7 @@ impl StoreReader {
         namespace: Option<&str>,
     ) -> PyResult<Bound<'py, PyList>> {
         let found = self.selected(py, selector, namespace)?;
-        self.handles(py, found)
+        handles(py, found, &self.origin)
     }
 
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -350,7 +317,7 @@ impl StoreReader {
         value: &str,
     ) -> PyResult<Bound<'py, PyList>> {
         let found = self.under(py, name, value)?;
-        self.handles(py, found)
+        handles(py, found, &self.origin)
     }
 
     fn index_keys<'py>(
