@@ -18,7 +18,7 @@ use crate::store::{Cut, Snapshot, StoreError};
 
 const KEYS: [&str; 5] = ["a", "b", "c", "n", "example.com/d"];
 const VALUES: [&str; 6] = ["x", "y", "", "3", "7", "\\u0078"];
-const REQUIREMENTS: [&str; 16] = [
+const REQUIREMENTS: [&str; 17] = [
     "a=x",
     "a in (x,y)",
     "a in (y,nobody)",
@@ -32,6 +32,7 @@ const REQUIREMENTS: [&str; 16] = [
     "b",
     "c=7",
     "n>3",
+    "n in (3,7)",
     "n<7",
     "example.com/d=x",
     "example.com/d in (x,3)",
