@@ -48,8 +48,8 @@ def results() -> dict[str, Any]:
         ],
         "cells": {
             **{cell.name: {"cpu_us": cpu} for cell, cpu in zip(FLAT, (10.0, 10.2, 11.0), strict=True)},
-            BESIDE_PYTHON.name: {"best_per_second": 97.0, "cpu_us": 1.0},
-            BESIDE_PROCESS.name: {"best_per_second": 100.0, "cpu_us": 1.0},
+            BESIDE_PYTHON.name: {"per_second": 97.0, "best_per_second": 500.0, "cpu_us": 1.0},
+            BESIDE_PROCESS.name: {"per_second": 100.0, "best_per_second": 100.0, "cpu_us": 1.0},
             "import": {"seconds": 0.04, "best_seconds": 0.03},
             "relist": {"extra_peak": 0.04, "notifications": 0, "reader_p99_us": 400.0},
             "relist-watchlist": {"extra_peak": 0.12, "notifications": 3, "reader_p99_us": 300.0},

@@ -116,6 +116,29 @@ def test_every_event_is_one_chunk_and_one_line(url: str) -> None:
     assert all(chunk.endswith(b"\n") and chunk.count(b"\n") == 1 for chunk in chunks)
 
 
+def test_a_relist_is_asked_for_by_a_410_and_over_when_the_client_watches_again(url: str) -> None:
+    answers: list[Any] = []
+
+    def relist() -> None:
+        answers.append(urllib3.request("POST", f"{url}/bench/relist", retries=False, timeout=90).json())
+
+    thread = threading.Thread(target=relist, daemon=True)
+    thread.start()
+    (told,) = chunks_of(url, "/api/v1/pods?watch=true")  # it ends by itself
+    event = json.loads(told)
+    assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
+    listed = json.loads(b"".join(chunks_of(url, "/api/v1/pods")))
+    assert answers == []
+    host, port = url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request("GET", "/api/v1/pods?watch=true")
+    thread.join(60)
+    connection.close()
+    (answer,) = answers
+    assert answer["version"] == listed["metadata"]["resourceVersion"]
+    assert answer["began"] <= answer["watching"]
+
+
 @pytest.mark.parametrize("abort", [False, True])
 def test_a_gate_forgets_a_client_that_left(abort: bool) -> None:
     gate = Gate()
