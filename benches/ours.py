@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from benches.contract import BATCH, Handler, Item, Peer, QueueAndStore, Ready, Row, Synced
@@ -17,7 +19,8 @@ from benches.contract import BATCH, Handler, Item, Peer, QueueAndStore, Ready, R
 if TYPE_CHECKING:
     from kubeinformer import SharedInformerFactory
 
-_USES_WATCH_LIST = {"kubeinformer, LIST": False, "kubeinformer, watch-list": True}
+_PYTHON_TRANSPORT = "kubeinformer, LIST, Python transport"
+_USES_WATCH_LIST = {"kubeinformer, LIST": False, "kubeinformer, watch-list": True, _PYTHON_TRANSPORT: False}
 
 PEER_NAMES: tuple[str, ...] = tuple(_USES_WATCH_LIST)
 """kubeinformer's peers on the wire, as the tables name them."""
@@ -26,12 +29,21 @@ _INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"
 """Beside the index of the namespace, which every informer has."""
 
 
+def available() -> list[str]:
+    """Those of PEER_NAMES that this build has: one transport, or a choice of two."""
+    from kubeinformer import SharedInformerFactory
+
+    chooses = "transport" in signature(SharedInformerFactory).parameters
+    return [name for name in PEER_NAMES if chooses or name != _PYTHON_TRANSPORT]
+
+
 def peer(name: str) -> Peer:
     """The peer of that name, whose modules are loaded by now as a rival's are; KeyError if there is none."""
     import_module("kubernetes.client")
     import_module("kubeinformer.informers.generated.core_v1")
-    uses = _USES_WATCH_LIST[name]
-    return Peer(name, _sync(uses), _watch(uses))
+    wanted: dict[str, Any] = {"transport": "python"} if name == _PYTHON_TRANSPORT else {}
+    make = partial(_factory, use_watch_list=_USES_WATCH_LIST[name], **wanted)
+    return Peer(name, _sync(make), _watch(make))
 
 
 def queues_and_stores() -> Sequence[QueueAndStore]:
@@ -122,18 +134,18 @@ class Bytes:
         return self._core.index_keys(name, value)
 
 
-def _factory(url: str, *, use_watch_list: bool) -> SharedInformerFactory:
+def _factory(url: str, *, use_watch_list: bool, **wanted: Any) -> SharedInformerFactory:
     from kubernetes.client import ApiClient, Configuration
 
     from kubeinformer import ControllerOptions, SharedInformerFactory
 
     api = ApiClient(Configuration(host=url))
-    return SharedInformerFactory(api, options=ControllerOptions(use_watch_list=use_watch_list))
+    return SharedInformerFactory(api, options=ControllerOptions(use_watch_list=use_watch_list), **wanted)
 
 
-def _sync(use_watch_list: bool) -> Callable[[str, int], Synced]:
+def _sync(make: Callable[[str], SharedInformerFactory]) -> Callable[[str, int], Synced]:
     def sync_list(url: str, _n: int) -> Synced:
-        factory = _factory(url, use_watch_list=use_watch_list)
+        factory = make(url)
         informer = factory.core().v1().pods().informer()
         informer.add_indexers(_INDEXERS)
         factory.start()
@@ -144,11 +156,11 @@ def _sync(use_watch_list: bool) -> Callable[[str, int], Synced]:
     return sync_list
 
 
-def _watch(use_watch_list: bool) -> Callable[[str, int, int, Handler, Ready], object]:
+def _watch(make: Callable[[str], SharedInformerFactory]) -> Callable[[str, int, int, Handler, Ready], object]:
     def watch_events(url: str, n: int, events: int, handler: Handler, ready: Ready) -> object:
         from kubeinformer import ResourceEventHandlerFuncs
 
-        factory = _factory(url, use_watch_list=use_watch_list)
+        factory = make(url)
         informer = factory.core().v1().pods().informer()
         informer.add_indexers(_INDEXERS)
         done = threading.Event()

@@ -204,7 +204,7 @@ def _run(arguments: argparse.Namespace, results: ResultsFile) -> None:
             except runner.Failure as failure:
                 print(f"  {section}: {failure}", file=sys.stderr)
     if only in (None, "wire") and not results.has("wire_runs"):
-        names = arguments.peers or [*peers.NAMES, *native_peers.available(), *ours.PEER_NAMES]
+        names = arguments.peers or [*peers.NAMES, *native_peers.available(), *ours.available()]
         results.put("pods", arguments.pods)
         results.put("events", arguments.events)
         try:

@@ -23,7 +23,7 @@ from benches.wire_streams import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches import peers, pods, runner, summary
+from benches import ours, peers, pods, runner, summary
 
 PODS = 40
 EVENTS = 100
@@ -220,7 +220,7 @@ def test_a_stream_that_breaks_off_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("case", ["sync", "watch"])
-@pytest.mark.parametrize("name", peers.NAMES)
+@pytest.mark.parametrize("name", [*peers.NAMES, *ours.available()])
 def test_a_peer_is_measured_in_a_process_of_its_own(url: str, name: str, case: str) -> None:
     """The process itself checks that the cache is full, the index right and every event handed over."""
     result = runner.peer(name, case, url, PODS, EVENTS)
