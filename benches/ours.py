@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from inspect import signature
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from benches.contract import BATCH, Handler, Item, Peer, QueueAndStore, Ready, Row, Synced
@@ -31,9 +31,7 @@ _INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"
 
 def available() -> list[str]:
     """Those of PEER_NAMES that this build has: one transport, or a choice of two."""
-    from kubeinformer import SharedInformerFactory
-
-    chooses = "transport" in signature(SharedInformerFactory).parameters
+    chooses = find_spec("kubeinformer.transport.native") is not None
     return [name for name in PEER_NAMES if chooses or name != _PYTHON_TRANSPORT]
 
 
