@@ -30,13 +30,14 @@ from benches.cell_run import (
     Unsupported,
     in_us,
     last_version,
+    lists_so_far,
     make_factory,
     post,
     readers,
     wait_for,
 )
 from benches.cells import Cell
-from benches.wire_streams import STREAMS
+from benches.wire_streams import STREAMS, list_version
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ def _notifications(url: str, cell: Cell, handler: HeldHandler) -> dict[str, Any]
     factory = make_factory(url, use_watch_list=False)
     informer = factory.core().v1().pods().informer()
     registration = informer.add_event_handler(handler, backlog=UNBOUNDED)
+    version = list_version(lists_so_far(url))
     start(factory)
+    wait_for(informer, version)
     post(url, "release")
     if not informer.wait_for_resource_version(last_version(cell), timeout=TIMEOUT):
         raise AssertionError("the watch did not come to its end")
