@@ -33,6 +33,8 @@ __all__ = [
     "DelayingQueue",
     "DeltaFIFO",
     "FakeClock",
+    "HTTPClient",
+    "HTTPExchange",
     "Index",
     "Indexer",
     "InformerCore",
@@ -1548,3 +1550,110 @@ def fork_count() -> int:
 
 def after_fork_in_child() -> None:
     """Count a fork; `os.register_at_fork` calls it in the child."""
+
+@final
+class HTTPClient:
+    """GETs of one server with one set of settings, and the idle connections between them. Safe to share.
+
+    `kubeinformer.transport.NativeTransport` makes one from the user's client. Requests are sent at most once.
+    """
+
+    def __new__(
+        cls,
+        host: str,
+        port: int,
+        *,
+        tls: tuple[str, bytes | None, tuple[bytes, bytes] | None] | None = None,
+        proxy: tuple[str, int, list[tuple[str, bytes]]] | None = None,
+        http2: bool = False,
+    ) -> Self:
+        """Make it; nothing is connected.
+
+        Args:
+            host: name or address, an IPv6 one in brackets.
+            port: its port.
+            tls: the name that the server's certificate must have; the certificates to believe, in PEM (None: any); the
+                client's own certificate chain and key, in PEM. None = plain HTTP.
+            proxy: host, port and headers of a proxy that is spoken to in plain HTTP.
+            http2: offer HTTP/2.
+
+        Raises:
+            ValueError: a certificate, key, name or header that cannot be used; the message has nothing of a key.
+        """
+
+    def get(
+        self, target: str, headers: list[tuple[str, bytes]], *, connect_timeout: float, read_timeout: float, place: str
+    ) -> HTTPExchange:
+        """Make a request, which is not sent yet.
+
+        Args:
+            target: path and query, escaped.
+            headers: all but Host.
+            connect_timeout: seconds for the connection, TLS included.
+            read_timeout: seconds for the head of the answer, once there is a connection.
+            place: the request, for messages.
+
+        Raises:
+            ValueError: what cannot be sent; the message has no value of a header.
+            ForkedError: this is a forked child.
+        """
+
+    def close_idle(self) -> None:
+        """Close the idle connections."""
+
+@final
+class HTTPExchange:
+    """One request and its answer. One thread sends and reads; `shutdown` and `silence` are for any.
+
+    Every method raises ForkedError in a forked child.
+    """
+
+    def send(self) -> None:
+        """Send it and block until the head of the answer is there. Once.
+
+        Raises:
+            RefusedError: nobody listens.
+            TLSError: the handshake failed; nothing was sent.
+            ReadTimeoutError: no answer within `read_timeout`.
+            TransportError: anything else, `shutdown` included.
+            RuntimeError: it was sent before, or there can be no more threads.
+        """
+
+    @property
+    def status(self) -> int:
+        """HTTP status code."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The answer's headers, names in lower case."""
+
+    def read(self, timeout: float) -> bytes:
+        """What is readable now of the decoded body, at most 256 KiB; b"" at its end.
+
+        Blocks only while nothing is there, for at most `timeout` seconds.
+
+        Raises:
+            ReadTimeoutError: nothing came in that time. The exchange is of no further use.
+            TransportError: the body broke off, or `shutdown` was called.
+        """
+
+    def read_into(self, reader: ListReader | WatchReader, timeout: float, at_most: float) -> bool:
+        """Feed the reader on a thread of the core, with this one detached; see `NativeResponse.read_into`.
+
+        Blocks until the end of the body or stream (True), a bookmark, or `at_most` seconds are over (False).
+
+        Raises:
+            ReadTimeoutError: nothing came for `timeout` seconds.
+            TransportError: as `read`.
+            DecodeError, ClosedError: as the reader's `feed`.
+            TypeError: `reader` is none of these.
+        """
+
+    def silence(self) -> float:
+        """Seconds since bytes came last, or since it was made."""
+
+    def shutdown(self) -> None:
+        """End whatever blocks, at once; later calls raise. Does not block."""
+
+    def close(self, complete: bool) -> None:
+        """Give the connection back, if the body was read to its end and `complete` says so, or close it."""

@@ -11,7 +11,9 @@ from socket_server import SocketServer
 
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.reflector_state import Phase
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import HTTPTransport, Transport
+
+AnyTransport: type[Transport] = HTTPTransport  # `both_transports` sets it for each test
 
 
 class RunningReflector:
@@ -21,7 +23,7 @@ class RunningReflector:
         self.source = FakeSource()
         self._changed = threading.Condition()
         self._phases: list[Phase] = []
-        transport = HTTPTransport(ApiClient(Configuration(host=server.url)))
+        transport = AnyTransport(ApiClient(Configuration(host=server.url)))
         self.reflector = Reflector(self.source, transport, PODS, on_phase=self._on_phase, **options)
         self.thread = threading.Thread(target=self.reflector.run, daemon=True)
         self.thread.start()

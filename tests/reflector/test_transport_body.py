@@ -13,16 +13,19 @@ from socket_server import CHUNKED as TRANSFER_CHUNKED
 from socket_server import Connection, SocketServer, chunk, head
 
 from kubeinformer.errors import TransportError
-from kubeinformer.transport import HTTPTransport, ReadTimeoutError
+from kubeinformer.transport import HTTPTransport, ReadTimeoutError, Transport
+
+AnyTransport: type[Transport] = HTTPTransport  # `both_transports` sets it for each test
+pytestmark = pytest.mark.usefixtures("both_transports")
 
 EVENT = b'{"type":"ADDED","object":{"metadata":{"name":"%d"}}}\n'
 
 
-def transport(server: SocketServer, **options) -> HTTPTransport:
-    return HTTPTransport(ApiClient(Configuration(host=server.url)), **options)
+def transport(server: SocketServer, **options) -> Transport:
+    return AnyTransport(ApiClient(Configuration(host=server.url)), **options)
 
 
-def get(client: HTTPTransport, path: str = "/api/v1/pods", **options):
+def get(client: Transport, path: str = "/api/v1/pods", **options):
     return client.request(path, [], **{"read_timeout": 10.0, "connect_timeout": 10.0, **options})
 
 

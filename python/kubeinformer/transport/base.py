@@ -21,6 +21,10 @@ class ReadTimeoutError(TransportError, TimeoutError):
     """The request was sent, but the server was silent for longer than the time allowed."""
 
 
+class TLSError(TransportError):
+    """The handshake of TLS failed, so nothing was sent."""
+
+
 class StopSignal:
     """A flag that is set once, and the actions that setting it takes to end blocking calls.
 
@@ -103,7 +107,11 @@ class ServerCapabilities:
 
 
 class Response(Protocol):
-    """The answer to one request; its body is read by one thread."""
+    """The answer to one request; its body is read by one thread.
+
+    A response may also have `read_into(reader, timeout, at_most)` and `silence()`, as `NativeResponse` has, which spare
+    the interpreter the bytes; without them `read` is all that is needed.
+    """
 
     @property
     def status(self) -> int:
@@ -170,7 +178,8 @@ class Transport(Protocol):
             accept: the Accept header.
             read_timeout: seconds to wait for the headers, and for each piece of the body unless `read` says otherwise.
             connect_timeout: seconds to wait for the connection, TLS included.
-            stop: ends the wait for the headers, and later every read of the response.
+            stop: ends the wait for the headers, and later every read of the response; whether also an attempt to connect
+                is the transport's to say.
 
         Raises:
             RefusedError: nobody listens.

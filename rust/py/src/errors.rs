@@ -3,7 +3,9 @@
 //! The classes are Python's: below 3.12 a class of the stable ABI cannot extend an exception and have fields.
 
 use kubeinformer_core::error::ScanError;
+use kubeinformer_core::source::ReadError;
 use kubeinformer_core::store::StoreError;
+use kubeinformer_http::error::Error as HttpError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,16 +14,20 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 fn class<'py>(
     py: Python<'py>,
     cell: &PyOnceLock<Py<PyType>>,
+    module: &str,
     name: &str,
 ) -> PyResult<Bound<'py, PyType>> {
-    cell.import(py, "kubeinformer.errors", name).cloned()
+    cell.import(py, module, name).cloned()
 }
 
 macro_rules! error_class {
     ($function:ident, $name:literal) => {
+        error_class!($function, $name, "kubeinformer.errors");
+    };
+    ($function:ident, $name:literal, $module:literal) => {
         fn $function(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
             static CELL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            class(py, &CELL, $name)
+            class(py, &CELL, $module, $name)
         }
     };
 }
@@ -33,6 +39,14 @@ error_class!(index_not_found_error, "IndexNotFoundError");
 error_class!(object_key_error, "ObjectKeyError");
 error_class!(shut_down_error, "ShutDown");
 error_class!(transaction_error, "TransactionError");
+error_class!(transport_error, "TransportError");
+error_class!(
+    read_timeout_error,
+    "ReadTimeoutError",
+    "kubeinformer.transport.base"
+);
+error_class!(refused_error, "RefusedError", "kubeinformer.transport.base");
+error_class!(tls_error, "TLSError", "kubeinformer.transport.base");
 
 fn raise(make: impl FnOnce(Python<'_>) -> PyResult<PyErr>) -> PyErr {
     Python::attach(|py| make(py).unwrap_or_else(|failure| failure))
@@ -62,6 +76,21 @@ pub fn shut_down() -> PyErr {
             shut_down_error(py)?,
             "the queue is shut down",
         ))
+    })
+}
+
+/// What kept an answer from coming, or its body from going on; `place` says which.
+pub fn http(error: &HttpError, place: &str) -> PyErr {
+    raise(|py| {
+        let class = match error {
+            HttpError::Refused => refused_error(py)?,
+            HttpError::Silent => read_timeout_error(py)?,
+            HttpError::Tls(_) => tls_error(py)?,
+            HttpError::Read(ReadError::Scan(error)) => return Ok(scan(error)),
+            HttpError::Read(_) => return Ok(closed("the informer")),
+            _ => transport_error(py)?,
+        };
+        Ok(PyErr::from_type(class, format!("{place}: {error}")))
     })
 }
 

@@ -27,6 +27,44 @@ impl Birth {
         }
         Err(errors::forked())
     }
+
+    /// Forks between this process and its first ancestor.
+    pub fn generation(self) -> u32 {
+        self.0
+    }
+}
+
+/// What a forked child must not even drop: a socket that leaves its parent's reactor would take the parent's own with it,
+/// as they share the kernel's list.
+pub struct OfProcess<T> {
+    value: Option<T>,
+    birth: Birth,
+}
+
+impl<T> OfProcess<T> {
+    pub fn new(value: T) -> Self {
+        Self {
+            value: Some(value),
+            birth: Birth::now(),
+        }
+    }
+
+    pub fn birth(&self) -> Birth {
+        self.birth
+    }
+
+    pub fn get(&self) -> PyResult<&T> {
+        self.birth.check()?;
+        Ok(self.value.as_ref().expect("only `drop` takes it"))
+    }
+}
+
+impl<T> Drop for OfProcess<T> {
+    fn drop(&mut self) {
+        if self.birth.0 != FORKS.load(Ordering::Relaxed) {
+            std::mem::forget(self.value.take());
+        }
+    }
 }
 
 /// Runs in a forked child, before any of its Python code.

@@ -14,6 +14,7 @@ mod detached;
 mod errors;
 mod fifo;
 mod fork;
+mod http;
 mod index;
 mod indexed;
 mod informer;
@@ -50,6 +51,8 @@ mod _core {
     use crate::delta_fifo::DeltaFIFO;
     #[pymodule_export]
     use crate::fork::{after_fork_in_child, fork_count};
+    #[pymodule_export]
+    use crate::http::{HTTPClient, HTTPExchange};
     #[pymodule_export]
     use crate::index::Index;
     #[pymodule_export]

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use kubeinformer_core::source::{self as core, ReadError};
+use kubeinformer_core::source::{self as core, ReadError, SharedProgress, WatchProgress};
 use kubeinformer_core::sync::Mutex;
+use kubeinformer_http::sink::{ListSink, WatchSink};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -94,7 +95,8 @@ impl Relist {
     #[pyo3(signature = (*, chunked))]
     fn page(&self, chunked: bool) -> PyResult<ListReader> {
         self.birth.check()?;
-        let reader = Mutex::new(Some(core::ListReader::new(&self.source, chunked)));
+        let reader = Some(core::ListReader::new(&self.source, chunked));
+        let reader = Arc::new(Mutex::new(reader));
         let (source, relist) = (Arc::clone(&self.source), Arc::clone(&self.open));
         Ok(ListReader {
             source,
@@ -137,8 +139,19 @@ pub struct ListMeta {
 pub struct ListReader {
     source: Arc<core::Source>,
     relist: Arc<Mutex<Option<core::Relist>>>,
-    reader: Mutex<Option<core::ListReader>>,
+    reader: Arc<Mutex<Option<core::ListReader>>>,
     birth: Birth,
+}
+
+impl ListReader {
+    pub fn sink(&self) -> PyResult<ListSink> {
+        self.birth.check()?;
+        Ok(ListSink {
+            source: Arc::clone(&self.source),
+            relist: Arc::clone(&self.relist),
+            reader: Arc::clone(&self.reader),
+        })
+    }
 }
 
 #[pymethods]
@@ -183,7 +196,8 @@ impl ListReader {
 #[pyclass(frozen, module = "kubeinformer._core")]
 pub struct WatchReader {
     source: Arc<core::Source>,
-    reader: Mutex<core::WatchReader>,
+    reader: Arc<Mutex<core::WatchReader>>,
+    progress: SharedProgress,
     birth: Birth,
 }
 
@@ -192,14 +206,30 @@ impl WatchReader {
         source.birth.check()?;
         Ok(Self {
             source: Arc::clone(&source.core),
-            reader: Mutex::new(reader),
+            progress: reader.shared_progress(),
+            reader: Arc::new(Mutex::new(reader)),
             birth: source.birth,
         })
     }
 
-    fn with<R>(&self, read: impl FnOnce(&core::WatchReader) -> R) -> PyResult<R> {
+    pub fn sink(&self) -> PyResult<WatchSink> {
         self.birth.check()?;
-        Ok(read(&*self.reader.try_lock().ok_or_else(taken)?))
+        Ok(WatchSink {
+            source: Arc::clone(&self.source),
+            reader: Arc::clone(&self.reader),
+        })
+    }
+
+    fn look<R: Send>(
+        &self,
+        py: Python<'_>,
+        look: impl Fn(&WatchProgress) -> R + Send + Sync,
+    ) -> PyResult<R> {
+        self.birth.check()?;
+        match self.progress.try_with(&look) {
+            Some(seen) => Ok(seen),
+            None => Ok(py.detach(|| self.progress.with(&look))),
+        }
     }
 }
 
@@ -222,38 +252,33 @@ impl WatchReader {
     }
 
     #[getter]
-    fn events(&self) -> PyResult<u64> {
-        self.with(|reader| reader.progress().events)
+    fn events(&self, py: Python<'_>) -> PyResult<u64> {
+        self.look(py, |progress| progress.events)
     }
 
     #[getter]
-    fn bookmarks(&self) -> PyResult<u64> {
-        self.with(|reader| reader.progress().bookmarks)
+    fn bookmarks(&self, py: Python<'_>) -> PyResult<u64> {
+        self.look(py, |progress| progress.bookmarks)
     }
 
     #[getter]
-    fn unknown_events(&self) -> PyResult<u64> {
-        self.with(|reader| reader.progress().unknown_events)
+    fn unknown_events(&self, py: Python<'_>) -> PyResult<u64> {
+        self.look(py, |progress| progress.unknown_events)
     }
 
     #[getter]
-    fn resource_version(&self) -> PyResult<String> {
-        self.with(|reader| reader.progress().resource_version.clone())
+    fn resource_version(&self, py: Python<'_>) -> PyResult<String> {
+        self.look(py, |progress| progress.resource_version.clone())
     }
 
     #[getter]
-    fn synced(&self) -> PyResult<bool> {
-        self.with(core::WatchReader::is_synced)
+    fn synced(&self, py: Python<'_>) -> PyResult<bool> {
+        self.look(py, |progress| progress.synced)
     }
 
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        self.with(|reader| {
-            reader
-                .progress()
-                .error
-                .as_deref()
-                .map(|error| PyBytes::new(py, error))
-        })
+        let error = self.look(py, |progress| progress.error.clone())?;
+        Ok(error.map(|error| PyBytes::new(py, &error)))
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod list;
+mod progress;
 mod watch;
 
 use std::fmt;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use list::{ListReader, Relist};
+pub use progress::{SharedProgress, WatchProgress};
 pub use watch::WatchReader;
 
 use crate::error::ScanError;
-use crate::informer::Informer;
+use crate::informer::{Informer, QueueMode};
 use crate::keyed::Keyed;
 use crate::object::{Object, ObjectView, TypeMeta};
 use crate::queue::{SourceId, WaitError};
@@ -166,6 +168,12 @@ impl Source {
             Err(WaitError::TimedOut) => Err(ReadError::TimedOut),
             Err(WaitError::Closed) => Err(ReadError::Closed),
         }
+    }
+
+    /// Whether a reader may have to wait until the batch under way is processed: the other modes compare lists and
+    /// deletions with what is stored.
+    pub fn may_wait_for_processing(&self) -> bool {
+        self.informer.queue().mode() != QueueMode::Atomic
     }
 
     /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an

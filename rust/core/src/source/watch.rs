@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::body::Body;
+use super::progress::{SharedProgress, WatchProgress};
 use super::Source;
 use crate::error::ScanError;
 use crate::keyed::Keyed;
@@ -43,26 +44,12 @@ impl Initial {
     }
 }
 
-/// What a stream has given so far.
-#[derive(Clone, Debug, Default)]
-pub struct WatchProgress {
-    /// Accepted events: bookmarks and unknown types too, ERROR not.
-    pub events: u64,
-    /// BOOKMARK events among them.
-    pub bookmarks: u64,
-    /// Events of types that nobody knows among them; they move the resource version (client-go §119).
-    pub unknown_events: u64,
-    /// Where a new watch goes on; "" until an event says so.
-    pub resource_version: String,
-    /// The object of the ERROR event that ended the stream, as JSON.
-    pub error: Option<Vec<u8>>,
-}
-
 /// Reads one WATCH body; with `initial`, a watch-list.
 pub struct WatchReader {
     body: Body,
     framer: WatchFramer,
     state: State,
+    published: SharedProgress,
 }
 
 /// Everything but the framer, which lends its bytes while the state changes.
@@ -85,12 +72,16 @@ impl WatchReader {
             unordered: false,
             pending: Vec::new(),
             pending_version: None,
-            progress: WatchProgress::default(),
+            progress: WatchProgress {
+                synced: !initial,
+                ..WatchProgress::default()
+            },
             types: TypeMeta::default(),
         };
         Self {
             body: Body::new(chunked),
             framer: WatchFramer::new(source.options.max_object),
+            published: SharedProgress::new(&state.progress),
             state,
         }
     }
@@ -106,11 +97,27 @@ impl WatchReader {
     /// Reads on; the events read are in the queue when this returns, also before an error. True when the stream is over:
     /// the transfer coding ended, or an ERROR event came.
     pub fn feed(&mut self, source: &Source, data: &[u8]) -> Result<bool, ScanError> {
+        self.feed_all(source, [data])
+    }
+
+    /// The same for several pieces that follow each other, whose events are queued together.
+    pub fn feed_all<'a>(
+        &mut self,
+        source: &Source,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<bool, ScanError> {
         if self.state.progress.error.is_some() {
             return Ok(true);
         }
-        let read = self.read(source, data);
+        let mut read = Ok(ControlFlow::Continue(()));
+        for piece in pieces {
+            read = self.read(source, piece);
+            if !matches!(read, Ok(ControlFlow::Continue(()))) {
+                break;
+            }
+        }
         self.state.flush(source);
+        self.published.publish(&self.state.progress);
         Ok(read?.is_break() || self.body.is_complete())
     }
 
@@ -136,17 +143,23 @@ impl WatchReader {
         let state = &mut self.state;
         let read: Result<_, ScanError> = self.framer.finish(|event| state.event(source, event));
         self.state.flush(source);
+        self.published.publish(&self.state.progress);
         read.map(drop)
     }
 
     /// Whether the end bookmark of a watch-list came, or none is awaited.
     pub fn is_synced(&self) -> bool {
-        self.state.initial.is_none()
+        self.state.progress.synced
     }
 
     /// What came so far.
     pub fn progress(&self) -> &WatchProgress {
         &self.state.progress
+    }
+
+    /// The same for other threads, while this one reads.
+    pub fn shared_progress(&self) -> SharedProgress {
+        self.published.clone()
     }
 }
 
@@ -210,6 +223,7 @@ impl State {
                     bookmark.resource_version.to_string(),
                     initial.into_objects(),
                 );
+                self.progress.synced = true;
             }
             Some(initial) => {
                 self.initial = Some(initial);

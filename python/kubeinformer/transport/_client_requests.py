@@ -1,0 +1,156 @@
+"""What the user's ApiClient puts into a request: address, headers, credentials, and the settings of connections.
+
+The client is read, never changed. Each request asks anew, so a rotated token is used by the next one; what is made from
+the client's settings is kept for as long as they stay the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from kubeinformer.errors import ForkedError
+
+from ._failures import transport_error
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest(Generic[_T]):
+    """A request to send.
+
+    Attributes:
+        connections: what sends it.
+        url: whole and escaped.
+        headers: without Host.
+        secrets: words that must be in no message.
+    """
+
+    connections: _T
+    url: str
+    headers: dict[str, str]
+    secrets: list[str]
+
+    @property
+    def host(self) -> str:
+        """Host and port, for messages: no credentials, no query."""
+        try:
+            return urlsplit(self.url).netloc.rpartition("@")[2]
+        except ValueError:
+            return "an address that is no URL"
+
+
+class ClientRequests(Generic[_T]):
+    """Prepares requests. Safe to share between threads.
+
+    Args:
+        api_client: see `HTTPTransport`.
+        user_agent: see `HTTPTransport`.
+        compression: see `HTTPTransport`.
+        settings_of: the settings of a Configuration that `connect` heeds.
+        connect: makes what sends requests, from a Configuration; called when its settings have changed.
+    """
+
+    def __init__(
+        self,
+        api_client: Any,
+        user_agent: str | None,
+        compression: bool,
+        settings_of: Callable[[Any], object],
+        connect: Callable[[Any], _T],
+    ) -> None:
+        if user_agent is not None and not isinstance(user_agent, str):
+            raise TypeError(f"user_agent must be a str or None, not {type(user_agent).__name__}")
+        self.client = _checked_client(api_client)
+        self._user_agent = user_agent
+        self._compression = compression
+        self._settings_of = settings_of
+        self._connect = connect
+        self._pid = os.getpid()
+        # Older releases of the client take no path, method and body here.
+        parameters = inspect.signature(self.client.update_params_for_auth).parameters
+        self._auth_takes_request = "resource_path" in parameters
+        # Held while the client's hooks run, so that many readers that meet an expired token refresh it once.
+        self._lock = threading.Lock()
+        self._made: tuple[object, _T] | None = None
+
+    def check_process(self) -> None:
+        """Raise ForkedError in a forked child."""
+        if os.getpid() != self._pid:
+            raise ForkedError(
+                "this transport belongs to the parent process: make a new factory in the child, "
+                "for example in gunicorn's post_fork or in an ASGI lifespan"
+            )
+
+    def settings(self) -> object:
+        """The present settings of connections."""
+        return self._settings_of(self.client.configuration)
+
+    def connections(self) -> _T | None:
+        """What sends requests now; None before the first one."""
+        made = self._made
+        return None if made is None else made[1]
+
+    def prepare(self, path: str, query: Sequence[tuple[str, str]], accept: str, where: str) -> PreparedRequest[_T]:
+        """Ask the client for everything; runs its credential hook, on this thread.
+
+        Raises:
+            TransportError: the hook failed.
+            Exception: what `connect` raises.
+        """
+        client = self.client
+        headers = {str(name): str(value) for name, value in client.default_headers.items()}
+        if client.cookie:
+            headers["Cookie"] = str(client.cookie)
+        _set(headers, "Accept", accept)
+        if self._user_agent is not None:
+            _set(headers, "User-Agent", self._user_agent)
+        if self._compression:
+            _set(headers, "Accept-Encoding", "gzip")
+        parameters = list(query)
+        request = (path, "GET", None) if self._auth_takes_request else ()
+        with self._lock:
+            try:
+                client.update_params_for_auth(headers, parameters, ["BearerToken"], *request)
+            except Exception as error:
+                failure = transport_error(error, f"{where}: reading the credentials", sent=False, secrets=self._keys())
+                raise failure from None
+            configuration = client.configuration
+            settings = self._settings_of(configuration)
+            if self._made is None or settings != self._made[0]:  # a refreshed credential may bring a new certificate
+                self._made = settings, self._connect(configuration)
+            connections = self._made[1]
+        url = str(configuration.host).rstrip("/") + path
+        if parameters:
+            url += "?" + urlencode(parameters, quote_via=quote)
+        secrets = [value for name, value in headers.items() if name.lower() in ("authorization", "cookie")]
+        return PreparedRequest(connections, url, headers, [*secrets, *self._keys()])
+
+    def _keys(self) -> list[str]:
+        return [str(key) for key in self.client.configuration.api_key.values() if key]
+
+
+def _set(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header, whatever the spelling it has now."""
+    for present in [key for key in headers if key.lower() == name.lower()]:
+        del headers[present]
+    headers[name] = value
+
+
+def _checked_client(api_client: Any) -> Any:
+    if hasattr(api_client, "update_params_for_auth"):
+        return api_client
+    from kubernetes.client import ApiClient, Configuration
+
+    if isinstance(api_client, Configuration | None):
+        return ApiClient(api_client)
+    raise TypeError(
+        f"api_client must be a kubernetes.client.ApiClient or a Configuration, not {type(api_client).__name__}; "
+        "an API class has one in its attribute api_client"
+    )
