@@ -134,10 +134,8 @@ impl Body {
                 gunzip.put(data);
                 gunzip.next()
             }
-            (Coding::Gzip(gunzip), None) => match gunzip.finish()? {
-                last if last.is_empty() => Ok(None),
-                last => Ok(Some(last)),
-            },
+            (Coding::Gzip(gunzip), None) if self.got > 0 => gunzip.finish().map(|()| None),
+            (Coding::Gzip(_), None) => Ok(None),
             (Coding::Unknown(coding), _) => Err(Error::Failed(format!(
                 "the server sent an unknown content-encoding, {coding}"
             ))),
@@ -168,8 +166,11 @@ impl Body {
 
     fn broken(&self, error: &hyper::Error) -> Error {
         match self.announced {
-            Some(of) if self.got < of && !error.is_timeout() => Error::Short { got: self.got, of },
-            _ => Error::of(error),
+            Some(of) if self.got < of => Error::Short { got: self.got, of },
+            _ => match Error::of(error) {
+                Error::Failed(what) => Error::Failed(format!("the body broke off: {what}")),
+                other => other,
+            },
         }
     }
 }
