@@ -1256,7 +1256,10 @@ class ListReader:
 
 @final
 class WatchReader:
-    """Reads the body of a watch into the queue. For one thread at a time; a second one gets RuntimeError."""
+    """Reads the body of a watch into the queue. For one thread at a time; a second one gets RuntimeError.
+
+    Its properties may be asked by any thread, also while one reads; they are of the last piece that was fed.
+    """
 
     def feed(self, data: bytes) -> bool:
         """Read on, with other threads running. Blocks while the queue is above its limit.
@@ -1293,6 +1296,10 @@ class WatchReader:
     @property
     def resource_version(self) -> str:
         """The version up to which everything is queued, to watch on from; "" until an event says it (§103)."""
+
+    @property
+    def version_before_bookmark(self) -> str:
+        """The `resource_version` that the last bookmark replaced; "" = none was known, or there was no bookmark."""
 
     @property
     def synced(self) -> bool:

@@ -166,7 +166,7 @@ class FakeWatchReader:
         self._initial: list[str] | None = [] if initial else None
         self._rest = b""
         self.events = self.bookmarks = self.unknown_events = 0
-        self.resource_version = ""
+        self.resource_version = self.version_before_bookmark = ""
         self.synced = False
         self.error: bytes | None = None
 
@@ -191,6 +191,7 @@ class FakeWatchReader:
         if kind == "BOOKMARK":
             self.events += 1
             self.bookmarks += 1
+            self.version_before_bookmark = self.resource_version
             if self._initial is not None and "k8s.io/initial-events-end" in obj["metadata"].get("annotations", {}):
                 self._source.log.append(("replace", version, self._initial))
                 self._initial, self.synced = None, True

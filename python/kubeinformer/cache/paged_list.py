@@ -9,6 +9,7 @@ from kubeinformer.errors import APIStatusError, DecodeError, TransportError
 from kubeinformer.transport.base import Response
 
 from .api_status import is_expired, is_too_large_resource_version
+from .read_into import read_into
 from .reflector_session import Session
 from .reflector_source import ListMeta, ListReader
 from .reflector_state import Phase
@@ -82,10 +83,8 @@ def current_version(session: Session) -> str:
 def _read_page(session: Session, response: Response, reader: ListReader) -> ListMeta:
     complete = False
     try:
-        while data := response.read():
-            session.state.contact()
-            if reader.feed(data):
-                break
+        while not read_into(session.state, response, reader):
+            pass
         session.check_stopped()
         meta = reader.finish()
         complete = True

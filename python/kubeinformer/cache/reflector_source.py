@@ -58,6 +58,8 @@ class WatchReader(Protocol):
     def feed(self, data: bytes) -> bool:
         """Read on; True once the stream is over: the last chunk, or an ERROR event. May block while the queue is full.
 
+        After the last chunk, `finish` is still to be called.
+
         Raises:
             DecodeError: the bytes are no event. Events before them were accepted.
             ClosedError: the informer was closed.
@@ -85,6 +87,10 @@ class WatchReader(Protocol):
     @property
     def resource_version(self) -> str:
         """Where to resume, of accepted events only (§103, §116, §121); "" until known."""
+
+    @property
+    def version_before_bookmark(self) -> str:
+        """The `resource_version` that the last bookmark replaced; "" = none was known, or there was no bookmark."""
 
     @property
     def synced(self) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from kubeinformer.errors import APIStatusError, DecodeError, Error
 
 from .clock import Clock
+from .reflector_source import WatchReader
 
 logger = logging.getLogger("kubeinformer")
 
@@ -76,6 +78,12 @@ class ReflectorCounters:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    silence: Callable[[], float]
+    watch: WatchReader | None
+
+
 class ReflectorState:
     """See the module's docstring."""
 
@@ -88,16 +96,53 @@ class ReflectorState:
     ) -> None:
         self.name = name
         self.phase = Phase.IDLE
-        self.resource_version = ""
         self.resource_version_unavailable = False
         self.paginates_from_any_version = False
-        self.last_contact: float | None = None
         self.last_error: LastError | None = None
         self.counters = ReflectorCounters()
         self._clock = clock
+        self._resource_version = ""
+        self._last_contact: float | None = None
+        self._reading: _Reading | None = None
         self._warned: dict[tuple[object, ...], float] = {}
         self._on_phase = on_phase
         self._on_error = on_error
+
+    @property
+    def resource_version(self) -> str:
+        """The last version that was read; while a native transport reads, the one that it has come to."""
+        reading = self._reading
+        if reading is not None and reading.watch is not None:
+            return reading.watch.resource_version or self._resource_version
+        return self._resource_version
+
+    @resource_version.setter
+    def resource_version(self, version: str) -> None:
+        self._resource_version = version
+
+    @property
+    def last_contact(self) -> float | None:
+        """Monotonic time at which the server was last heard; None = never."""
+        reading = self._reading
+        if reading is None:
+            return self._last_contact
+        heard = self._clock.monotonic() - reading.silence()
+        return heard if self._last_contact is None else max(heard, self._last_contact)
+
+    @contextmanager
+    def reading(self, silence: Callable[[], float], watch: WatchReader | None) -> Iterator[None]:
+        """Within the block, bytes go from the server to a reader without this thread.
+
+        Args:
+            silence: seconds since the last of them.
+            watch: whose version counts; None = none.
+        """
+        self._reading = _Reading(silence, watch)
+        try:
+            yield
+        finally:
+            self._last_contact, self._resource_version = self.last_contact, self.resource_version
+            self._reading = None
 
     def relist_version(self) -> str:
         """Return the resourceVersion to ask a LIST for (§86): "0", then the last one seen, "" when that is no use."""
@@ -122,7 +167,7 @@ class ReflectorState:
 
     def contact(self) -> None:
         """Note that the server was heard."""
-        self.last_contact = self._clock.monotonic()
+        self._last_contact = self._clock.monotonic()
 
     def silence(self) -> float:
         """Return the seconds since the server was last heard; infinite before the first time."""

@@ -6,10 +6,13 @@ again.
 
 from __future__ import annotations
 
+import math
+
 from kubeinformer.errors import APIStatusError, DecodeError, TransportError
 
 from .api_status import event_error, is_expired
 from .paged_list import current_version
+from .read_into import read_into
 from .reflector_session import Session, Stream
 from .reflector_source import WatchReader
 from .reflector_state import Phase, describe, logger
@@ -119,15 +122,15 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
             left = stream.deadline - session.clock.monotonic()
             if left <= 0:
                 return TransportError("the watch outlived its timeoutSeconds")
-            data = response.read(left)
-            state.contact()
             before, bookmarks = state.resource_version, reader.bookmarks
             try:
-                stream.over = feed(session, reader, data)
+                stream.over = read_on(session, stream, left, at_most=left)
             finally:
                 state.resource_version = reader.resource_version or before
-            if reader.bookmarks > bookmarks and _went_back(before, state.resource_version):
-                raise VersionWentBackError(before, state.resource_version)
+            if reader.bookmarks > bookmarks:
+                before = reader.version_before_bookmark or before
+                if _went_back(before, state.resource_version):
+                    raise VersionWentBackError(before, state.resource_version)
         if reader.error is not None:
             return event_error(f"{state.name}: ERROR event", reader.error)
         complete = True
@@ -139,29 +142,33 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
         response.close(complete=complete)
 
 
-def feed(session: Session, reader: WatchReader, data: bytes) -> bool:
-    """Give the reader what was read, or (b"") the end of the body. True iff the stream is over.
+def read_on(session: Session, stream: Stream, timeout: float, at_most: float = math.inf) -> bool:
+    """Give the reader what comes, see `read_into`; at the end of the body, finish it. True iff the stream is over.
 
     Raises:
-        TransportError: the body ended inside an event. That is cut off, not corrupt: the event was not accepted, and
-            comes again on the next watch.
+        TransportError: the stream broke off, or the body ended inside an event. That is cut off, not corrupt: the event
+            was not accepted, and comes again on the next watch.
         DecodeError: bytes that are no event.
     """
+    reader = stream.reader
     unknown = reader.unknown_events
-    over = reader.feed(data) if data else _finish(session, reader)
-    if unknown == 0 and reader.unknown_events:
-        logger.warning("%s: the watch has events of a type that nobody knows; they are skipped", session.state.name)
-    return over
+    try:
+        over = read_into(session.state, stream.response, reader, timeout, at_most)
+        if over and reader.error is None:
+            _finish(session, reader)
+        return over
+    finally:
+        if unknown == 0 and reader.unknown_events:
+            logger.warning("%s: the watch has events of a type that nobody knows; they are skipped", session.state.name)
 
 
-def _finish(session: Session, reader: WatchReader) -> bool:
+def _finish(session: Session, reader: WatchReader) -> None:
     session.check_stopped()
     try:
         reader.finish()
     except DecodeError as error:
         logger.info("%s: the stream ended inside an event: %s", session.state.name, describe(error))
         raise TransportError("the stream ended inside an event") from error
-    return True
 
 
 def _accepted(reader: WatchReader) -> int:

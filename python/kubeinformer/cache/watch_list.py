@@ -13,7 +13,7 @@ from kubeinformer.transport.base import ReadTimeoutError, RefusedError
 from .api_status import event_error, is_expired, is_too_large_resource_version
 from .reflector_session import Session, Stream
 from .reflector_state import describe, logger
-from .watch import VERY_SHORT, feed
+from .watch import VERY_SHORT, read_on
 
 
 class _UnsupportedError(Exception):
@@ -93,9 +93,7 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
             try:
                 if left <= 0:
                     raise ReadTimeoutError("no time left")
-                data = response.read(left)
-                session.state.contact()
-                stream.over = feed(session, reader, data)
+                stream.over = read_on(session, stream, left)
             except ReadTimeoutError:
                 raise _UnsupportedError(TransportError(f"no end bookmark within {patience:.0f} s")) from None
             except TransportError as error:

@@ -118,6 +118,7 @@ mod tests {
         assert!(empty.finish().is_ok());
         let mut broken = member(b"an event");
         *broken.last_mut().expect("a trailer") ^= 1;
+        broken.extend(member(b"the next"));
         assert!(decode(&mut Gunzip::new(), &broken).is_err());
     }
 

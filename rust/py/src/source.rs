@@ -272,6 +272,11 @@ impl WatchReader {
     }
 
     #[getter]
+    fn version_before_bookmark(&self, py: Python<'_>) -> PyResult<String> {
+        self.look(py, |progress| progress.version_before_bookmark.clone())
+    }
+
+    #[getter]
     fn synced(&self, py: Python<'_>) -> PyResult<bool> {
         self.look(py, |progress| progress.synced)
     }

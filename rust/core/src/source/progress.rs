@@ -17,6 +17,8 @@ pub struct WatchProgress {
     pub unknown_events: u64,
     /// Where a new watch goes on; "" until an event says so.
     pub resource_version: String,
+    /// The version that the last bookmark replaced.
+    pub version_before_bookmark: String,
     /// The object of the ERROR event that ended the stream, as JSON.
     pub error: Option<Vec<u8>>,
     /// The end bookmark of a watch-list came, or none is awaited.
@@ -52,6 +54,9 @@ impl SharedProgress {
         shared
             .resource_version
             .clone_from(&progress.resource_version);
+        shared
+            .version_before_bookmark
+            .clone_from(&progress.version_before_bookmark);
         shared.error.clone_from(&progress.error);
     }
 }

@@ -237,7 +237,9 @@ impl State {
                     .bookmark(source.id, &bookmark.resource_version);
             }
         }
-        self.progress.resource_version = bookmark.resource_version.into_owned();
+        let version = bookmark.resource_version.into_owned();
+        self.progress.version_before_bookmark =
+            std::mem::replace(&mut self.progress.resource_version, version);
         Ok(())
     }
 
