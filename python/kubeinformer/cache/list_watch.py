@@ -21,10 +21,10 @@ from kubeinformer.cache.list_watch_responses import Body, EventBody, call, is_re
 from kubeinformer.errors import Error, TransportError
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import make_transport
 from kubeinformer.transport._failures import transport_error
 from kubeinformer.transport._response import HTTPResponse
-from kubeinformer.transport.base import Response, ServerCapabilities, StopSignal
+from kubeinformer.transport.base import Response, ServerCapabilities, StopSignal, Transport
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -125,7 +125,7 @@ class ListWatch:
                 place.
             user_agent: None = the client's.
         """
-        transport = HTTPTransport(api_client, user_agent=user_agent)
+        transport = make_transport("auto", api_client, user_agent=user_agent)
         return _ClientListWatch(transport, resource, namespace, field_selector, tweak_list_options)
 
     def list(self, options: ListOptions) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class _ClientListWatch(ListWatch):
 
     def __init__(
         self,
-        transport: HTTPTransport,
+        transport: Transport,
         resource: Resource,
         namespace: str | None,
         field_selector: str,

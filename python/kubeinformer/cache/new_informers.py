@@ -16,7 +16,7 @@ from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import make_transport
 from kubeinformer.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def to_transport(list_watch: Transport | ApiClient, *, scoped: bool = False) -> 
         transport: Transport = source
         return transport
     if hasattr(source, "configuration") and hasattr(source, "update_params_for_auth"):
-        return HTTPTransport(source)
+        return make_transport("auto", source)
     raise TypeError(f"list_watch must be a ListWatch, a transport or an ApiClient, not {type(source).__name__}")
 
 

@@ -246,6 +246,10 @@ class _StoreWatchReader:
         return self._reader.resource_version
 
     @property
+    def version_before_bookmark(self) -> str:
+        return self._reader.version_before_bookmark
+
+    @property
     def synced(self) -> bool:
         return self._reader.synced
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubeinformer import __version__
 from kubeinformer.cli.errors import USAGE, CommandError
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import Transport, make_transport
 
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -24,7 +24,7 @@ class Cluster:
         namespace: the default namespace.
     """
 
-    transport: HTTPTransport
+    transport: Transport
     server: str
     namespace: str
 
@@ -61,10 +61,10 @@ def connect(kubeconfig: str | None, context: str | None) -> Cluster:
     return Cluster(_transport(configuration), str(configuration.host), namespace)
 
 
-def _transport(configuration: Any) -> HTTPTransport:
+def _transport(configuration: Any) -> Transport:
     from kubernetes.client import ApiClient
 
-    return HTTPTransport(ApiClient(configuration), user_agent=f"kubeinformer/{__version__}")
+    return make_transport("auto", ApiClient(configuration), user_agent=f"kubeinformer/{__version__}")
 
 
 def _load(paths: str, context: str | None, configuration: Any) -> str:

@@ -19,7 +19,7 @@ from kubeinformer.informers.factory import SharedInformerFactory
 from kubeinformer.informers.generic import GenericInformer
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
-from kubeinformer.transport import Transport
+from kubeinformer.transport import Transport, TransportName
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
@@ -41,7 +41,7 @@ class DynamicSharedInformerFactory:
         user_agent: str | None = None,
         *,
         options: ControllerOptions | None = None,
-        transport: Transport | None = None,
+        transport: Transport | TransportName = "auto",
         custom_resync_config: Mapping[Resource | str, float] | None = None,
         watch_error_handler: WatchErrorHandler | None = None,
         name: InformerName | None = None,

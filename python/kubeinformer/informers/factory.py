@@ -27,7 +27,7 @@ from kubeinformer.informers.generic import GenericInformer, ResourceInformer, un
 from kubeinformer.informers.scope import Scope, checked_namespaces, informer_name, named_resource
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
-from kubeinformer.transport import HTTPTransport, Transport
+from kubeinformer.transport import OwnTransport, Transport, TransportName, make_transport
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
@@ -54,7 +54,7 @@ class SharedInformerFactory(Groups):
         user_agent: str | None = None,
         *,
         options: ControllerOptions | None = None,
-        transport: Transport | None = None,
+        transport: Transport | TransportName = "auto",
         custom_resync_config: Mapping[Resource | str, float] | None = None,
         watch_error_handler: WatchErrorHandler | None = None,
         name: InformerName | None = None,
@@ -72,7 +72,9 @@ class SharedInformerFactory(Groups):
                 in place (client-go §178). If it raises, the request is put off and tried again.
             user_agent: User-Agent of this factory's requests; None = the client's.
             options: how informers read, store and compare.
-            transport: sends the requests instead of one made from `api_client`.
+            transport: what sends the requests: "native", the Rust core's own client; "python", urllib3; "auto", the native
+                one wherever it can be used, see `kubeinformer.transport.AutoTransport`; or a transport of one's own
+                instead of one made from `api_client`.
             transform: for all informers of this factory (client-go's WithTransform); see
                 `SharedIndexInformer.set_transform`, which replaces it for one.
             custom_resync_config: instead of `resync_period`, for some resources: seconds by `Resource` or by name
@@ -99,13 +101,9 @@ class SharedInformerFactory(Groups):
             raise TypeError(f"options must be a ControllerOptions or None, not {type(options).__name__}")
         if not isinstance(name, InformerName | None):
             raise TypeError(f"name must be an InformerName or None, not {type(name).__name__}")
-        if transport is not None and not (hasattr(transport, "request") and hasattr(transport, "capabilities")):
-            raise TypeError(f"transport must have request() and capabilities, which {type(transport).__name__} has not")
         checked(transform)
-        self._own_transport: HTTPTransport | None = None
-        if transport is None:
-            transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
-        self._transport = transport
+        self._transport = made = make_transport(transport, api_client, user_agent=user_agent)
+        self._own_transport = made if isinstance(made, OwnTransport) and made is not transport else None
         self._resync_period = resync_period
         self._namespaces = checked_namespaces(namespaces)
         self._tweak_list_options = tweak_list_options

@@ -23,7 +23,7 @@ from kubeinformer.informers.dynamic import DynamicSharedInformerFactory
 from kubeinformer.informers.generic import GenericInformer
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
-from kubeinformer.transport import HTTPTransport, Transport
+from kubeinformer.transport import OwnTransport, Transport, TransportName, make_transport
 from kubeinformer.transport.metadata import MetadataTransport
 
 if TYPE_CHECKING:
@@ -49,22 +49,21 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
         user_agent: str | None = None,
         *,
         options: ControllerOptions | None = None,
-        transport: Transport | None = None,
+        transport: Transport | TransportName = "auto",
         custom_resync_config: Mapping[Resource | str, float] | None = None,
         watch_error_handler: WatchErrorHandler | None = None,
         name: InformerName | None = None,
         transform: TransformFunc | Transform | None = None,
     ) -> None:
-        self._own_transport: HTTPTransport | None = None
-        if transport is None:
-            transport = self._own_transport = HTTPTransport(api_client, user_agent=user_agent)
+        made = make_transport(transport, api_client, user_agent=user_agent)
+        self._own_transport = made if isinstance(made, OwnTransport) and made is not transport else None
         super().__init__(
             None,
             resync_period,
             namespaces,
             tweak_list_options,
             options=options,
-            transport=MetadataTransport(transport),
+            transport=MetadataTransport(made),
             custom_resync_config=custom_resync_config,
             watch_error_handler=watch_error_handler,
             name=name,

@@ -5,7 +5,7 @@ Every request is on the wire exactly once: retries, their delays and their meani
 
 from __future__ import annotations
 
-from .auto import AutoTransport, TransportName, make_transport
+from .auto import AutoTransport, OwnTransport, TransportName, make_transport
 from .base import ReadTimeoutError, RefusedError, Response, ServerCapabilities, StopSignal, TLSError, Transport
 from .http import HTTPTransport
 from .native import NativeTransport
@@ -14,6 +14,7 @@ __all__ = [
     "AutoTransport",
     "HTTPTransport",
     "NativeTransport",
+    "OwnTransport",
     "ReadTimeoutError",
     "RefusedError",
     "Response",

@@ -131,3 +131,7 @@ class AutoTransport:
         """Close idle connections. Requests under way keep theirs; later ones open new ones."""
         self._native.close()
         self._python.close()
+
+
+OwnTransport = AutoTransport | HTTPTransport | NativeTransport
+"""The transports of this package, which have connections to close."""
