@@ -15,6 +15,7 @@ from kubeinformer.cache.backoff import Backoff
 from kubeinformer.informers import DynamicSharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import custom_resource_definition
+from kubeinformer.transport import HTTPTransport, NativeTransport, OwnTransport, auto
 
 
 @pytest.fixture
@@ -83,3 +84,12 @@ def frequent_switches() -> Iterator[None]:
     sys.setswitchinterval(1e-4)
     yield
     sys.setswitchinterval(interval)
+
+
+@pytest.fixture(params=[HTTPTransport, NativeTransport], ids=["python", "native"])
+def both_transports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[OwnTransport]:
+    """The test runs with one transport after the other: what is made as "auto" is this one, forked children included."""
+    monkeypatch.setattr(auto, "AutoTransport", request.param)
+    if hasattr(request.module, "AnyTransport"):
+        monkeypatch.setattr(request.module, "AnyTransport", request.param)
+    return request.param

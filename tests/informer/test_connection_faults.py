@@ -17,9 +17,11 @@ from kubernetes.client import ApiClient, Configuration
 from kubeinformer import KubeObject
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import HTTPTransport, OwnTransport
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+AnyTransport: type[OwnTransport] = HTTPTransport  # `both_transports` sets it for each test
+
+pytestmark = pytest.mark.usefixtures("both_transports", "quick_backoff")
 
 ONLY_LIST = {"use_watch_list": False}
 BOTH = pytest.mark.parametrize("use_watch_list", [True, False], ids=["watch-list", "list"])
@@ -32,8 +34,8 @@ def proxy(server: APIServer) -> Iterator[Proxy]:
     proxy.close()
 
 
-def through(url: str, **options: Any) -> HTTPTransport:
-    return HTTPTransport(ApiClient(Configuration(host=url)), **options)
+def through(url: str, **options: Any) -> OwnTransport:
+    return AnyTransport(ApiClient(Configuration(host=url)), **options)
 
 
 # -- connections -------------------------------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ from kubernetes.client import Configuration
 from kubeinformer import ListOptions
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import HTTPTransport, OwnTransport
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+AnyTransport: type[OwnTransport] = HTTPTransport  # `both_transports` sets it for each test
+
+pytestmark = pytest.mark.usefixtures("both_transports", "quick_backoff")
 
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 ONLY_LIST = {"use_watch_list": False}
@@ -196,7 +198,7 @@ def test_f13_a_rotated_token(server: APIServer, make_factory: Make, by_hook: boo
             configuration.api_key["authorization"] = f"Bearer {token}"
 
         client.configuration.refresh_api_key_hook = refresh
-    follower = Follower(server, make_factory(transport=HTTPTransport(client)))
+    follower = Follower(server, make_factory(transport=AnyTransport(client)))
     follower.wait_live()
     server.faults.require_token("new")
     follower.touch()  # a running watch goes on (statement 56)

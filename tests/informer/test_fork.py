@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ import sys
 import threading
 from typing import Any
 
+import pytest
 from fault_support import Follower, Make, World
 from fork_support import CHILD_SECONDS, calls_of, in_child, not_refused, standalone_calls
 from informer_support import Recorder, assert_equal_to_server, cached, listed
@@ -20,6 +22,9 @@ from informer_support import Recorder, assert_equal_to_server, cached, listed
 from kubeinformer import SharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
+from kubeinformer.transport import NativeTransport, OwnTransport
+
+pytestmark = pytest.mark.usefixtures("both_transports")
 
 
 def test_everything_of_the_parent_is_refused_and_objects_stay_readable(server: APIServer, make_factory: Make) -> None:
@@ -119,7 +124,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubeinformer import ForkedError, SharedInformerFactory
 
 def start():
-    factory = SharedInformerFactory(ApiClient(Configuration(host=sys.argv[1])))
+    factory = SharedInformerFactory(ApiClient(Configuration(host=sys.argv[1])), transport=sys.argv[2])
     informer = factory.core().v1().pods().informer()
     factory.start()
     assert factory.wait_for_cache_sync(timeout=10) == {"pods": True}
@@ -159,12 +164,13 @@ print("done")
 """
 
 
-def test_children_exit_cleanly(server: APIServer) -> None:
+def test_children_exit_cleanly(server: APIServer, both_transports: type[OwnTransport]) -> None:
     """With all finalizers of a normal exit, in a child and in a grandchild."""
+    name = "native" if both_transports is NativeTransport else "python"
     for number in range(3):
         server.create(pod(f"web-{number}"))
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, server.url], capture_output=True, text=True, timeout=40, check=False
+        [sys.executable, "-c", PROGRAM, server.url, name], capture_output=True, text=True, timeout=40, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
@@ -181,3 +187,23 @@ def test_the_parent_goes_on_when_children_leave(server: APIServer, make_factory:
     follower.check_goes_on()
     assert follower.counters().watches == watches
     assert_equal_to_server(server, follower.informer, follower.recorder)
+
+
+def test_a_child_that_lets_go_of_a_response_leaves_its_parents_connection_alone(
+    server: APIServer, both_transports: type[OwnTransport]
+) -> None:
+    """Parent and child share the kernel's list of what an event loop waits for."""
+    transport = both_transports(server.api_client())
+    query = [("watch", "true"), ("resourceVersion", server.resource_version)]
+    responses = [transport.request("/api/v1/pods", query, read_timeout=10.0, connect_timeout=10.0)]
+    server.wait_for_watches(1)
+
+    def child() -> bool:
+        responses.clear()
+        gc.collect()
+        return True
+
+    assert in_child(child)
+    server.create(pod("after"))
+    assert b"after" in responses[0].read()
+    responses[0].close(complete=False)

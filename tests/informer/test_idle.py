@@ -12,6 +12,8 @@ from kubeinformer import SharedInformerFactory
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
+pytestmark = pytest.mark.usefixtures("both_transports")
+
 HANDLERS = 20
 
 

@@ -18,7 +18,10 @@ from kubeinformer import KubeObject, ResourceEventHandlerFuncs, SharedInformerFa
 from kubeinformer.cache.reflector_state import Phase
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
-from kubeinformer.transport import HTTPTransport
+from kubeinformer.transport import HTTPTransport, OwnTransport
+
+AnyTransport: type[OwnTransport] = HTTPTransport  # `both_transports` sets it for each test
+pytestmark = pytest.mark.usefixtures("both_transports")
 
 BODIES: dict[str, Callable[[APIServer], object]] = {
     "chunked": lambda server: None,
@@ -34,7 +37,7 @@ def test_a_single_event_is_with_its_handler_within_50_ms(
     server: APIServer, make_factory: Make, body: str, use_watch_list: bool
 ) -> None:
     BODIES[body](server)
-    transport = HTTPTransport(server.api_client(), compression="gzip" in body)
+    transport = AnyTransport(server.api_client(), compression="gzip" in body)
     factory = make_factory(options={"use_watch_list": use_watch_list}, transport=transport)
     arrived, times = threading.Event(), [0.0]
 
@@ -126,7 +129,7 @@ BLOCKS: dict[str, Block] = {
 def test_a_stop_ends_what_blocks_at_once(server: APIServer, make_factory: Make, block: str, compression: bool) -> None:
     if compression:
         server.faults.gzip()
-    transport = HTTPTransport(server.api_client(), compression=compression)
+    transport = AnyTransport(server.api_client(), compression=compression)
     use_watch_list = block in ("silent watch-list", "silent watch")
     factory = make_factory(options={"use_watch_list": use_watch_list}, transport=transport)
     server.create(pod("web-0"))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import threading
 
+import pytest
 from reflector_fakes import bookmark, error_event, event
 from reflector_running import RunningReflector
 from socket_server import Connection, SocketServer, head
 
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.reflector_state import Phase
+
+pytestmark = pytest.mark.usefixtures("both_transports")
 
 
 def refusing(connection: Connection) -> None:
