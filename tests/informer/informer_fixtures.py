@@ -88,7 +88,7 @@ def frequent_switches() -> Iterator[None]:
 
 @pytest.fixture(params=[HTTPTransport, NativeTransport], ids=["python", "native"])
 def both_transports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[OwnTransport]:
-    """The test runs with one transport after the other: what is made as "auto" is this one, forked children included."""
+    """The test runs with one transport after the other; "auto" is this one, in forked children too."""
     monkeypatch.setattr(auto, "AutoTransport", request.param)
     if hasattr(request.module, "AnyTransport"):
         monkeypatch.setattr(request.module, "AnyTransport", request.param)

@@ -307,7 +307,7 @@ def test_a_wrong_ca_is_refused(authority, tmp_path):
     other = Authority.create(tmp_path, "other")
     with SocketServer(answer_all, authority.server_context("127.0.0.1")) as server:
         transport = AnyTransport(ApiClient(configuration(server, ssl_ca_cert=str(other.path))))
-        with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED|invalid peer certificate"):
+        with pytest.raises(TransportError, match=r"CERTIFICATE_VERIFY_FAILED|invalid peer certificate"):
             get(transport)
         assert server.requests == []
 
@@ -315,7 +315,7 @@ def test_a_wrong_ca_is_refused(authority, tmp_path):
 def test_a_wrong_name_is_refused_and_tls_server_name_mends_it(authority):
     with SocketServer(answer_all, authority.server_context("api.example.org")) as server:
         settings = configuration(server, ssl_ca_cert=str(authority.path))
-        with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED|invalid peer certificate"):
+        with pytest.raises(TransportError, match=r"CERTIFICATE_VERIFY_FAILED|invalid peer certificate"):
             get(AnyTransport(ApiClient(settings)))
         settings.tls_server_name = "api.example.org"
         assert get(AnyTransport(ApiClient(settings))).status == 200
@@ -441,9 +441,7 @@ def test_shutdown_ends_a_blocked_read_at_once(headers, tls, authority):
 
 def test_a_shutdown_hides_bytes_that_arrive_with_it():
     with SocketServer(lambda c: (c.request(), c.send(head(CHUNKED), chunk(b"late")), c.until_closed())) as server:
-        response = AnyTransport(ApiClient(configuration(server))).request(
-            "/p", [], read_timeout=30, connect_timeout=10
-        )
+        response = AnyTransport(ApiClient(configuration(server))).request("/p", [], read_timeout=30, connect_timeout=10)
         response.shutdown()
         with pytest.raises(TransportError, match="stopped"):
             response.read()

@@ -72,9 +72,9 @@ class SharedInformerFactory(Groups):
                 in place (client-go §178). If it raises, the request is put off and tried again.
             user_agent: User-Agent of this factory's requests; None = the client's.
             options: how informers read, store and compare.
-            transport: what sends the requests: "native", the Rust core's own client; "python", urllib3; "auto", the native
-                one wherever it can be used, see `kubeinformer.transport.AutoTransport`; or a transport of one's own
-                instead of one made from `api_client`.
+            transport: what sends the requests: "native", the Rust core's own client; "python", urllib3; "auto", the
+                native one wherever it can be used, see `kubeinformer.transport.AutoTransport`; or a transport of one's
+                own instead of one made from `api_client`.
             transform: for all informers of this factory (client-go's WithTransform); see
                 `SharedIndexInformer.set_transform`, which replaces it for one.
             custom_resync_config: instead of `resync_period`, for some resources: seconds by `Resource` or by name
@@ -84,7 +84,8 @@ class SharedInformerFactory(Groups):
 
         Raises:
             TypeError: an argument is of a wrong type, such as a string for `namespaces`; the message names it.
-            ValueError: a resync period is negative, or a namespace is empty or named twice.
+            ValueError: a resync period is negative, a namespace is empty or named twice, or `transport` is "native" and
+                the client has settings that it cannot do; the message names them.
         """
         periods = {"resync_period": resync_period}
         self._custom_resync: dict[str, float] = {}

@@ -93,9 +93,14 @@ class ClientRequests(Generic[_T]):
         return self._settings_of(self.client.configuration)
 
     def connections(self) -> _T | None:
-        """What sends requests now; None before the first one."""
+        """What sends requests now; None before there is any."""
         made = self._made
         return None if made is None else made[1]
+
+    def connect(self) -> None:
+        """Make what sends requests, rather than with the first one; raises what that raises."""
+        with self._lock:
+            self._connections()
 
     def prepare(self, path: str, query: Sequence[tuple[str, str]], accept: str, where: str) -> PreparedRequest[_T]:
         """Ask the client for everything; runs its credential hook, on this thread.
@@ -121,16 +126,18 @@ class ClientRequests(Generic[_T]):
             except Exception as error:
                 failure = transport_error(error, f"{where}: reading the credentials", sent=False, secrets=self._keys())
                 raise failure from None
-            configuration = client.configuration
-            settings = self._settings_of(configuration)
-            if self._made is None or settings != self._made[0]:  # a refreshed credential may bring a new certificate
-                self._made = settings, self._connect(configuration)
-            connections = self._made[1]
-        url = str(configuration.host).rstrip("/") + path
+            connections = self._connections()  # a refreshed credential may have brought a new certificate
+        url = str(client.configuration.host).rstrip("/") + path
         if parameters:
             url += "?" + urlencode(parameters, quote_via=quote)
         secrets = [value for name, value in headers.items() if name.lower() in ("authorization", "cookie")]
         return PreparedRequest(connections, url, headers, [*secrets, *self._keys()])
+
+    def _connections(self) -> _T:
+        settings = self.settings()
+        if self._made is None or settings != self._made[0]:
+            self._made = settings, self._connect(self.client.configuration)
+        return self._made[1]
 
     def _keys(self) -> list[str]:
         return [str(key) for key in self.client.configuration.api_key.values() if key]

@@ -1,7 +1,7 @@
 """Makes the core's HTTP client from a `kubernetes.client.Configuration`.
 
-What the client's own code makes of a Configuration decides: its pool manager is built, and read. An option of it that is
-not known here is never passed over in silence.
+What the client's own code makes of a Configuration decides: its pool manager is built, and read. An option of it that
+is not known here is never passed over in silence.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import ssl
 from typing import Any
 
-import urllib3
+from urllib3 import PoolManager, ProxyManager
 from urllib3.util import Url, parse_url
 
 from kubeinformer._core import HTTPClient
@@ -68,14 +68,14 @@ def build_client(configuration: Any, *, http2: bool = False) -> HTTPClient:
         raise NotNativeError(str(error)) from None
 
 
-def _manager_of(configuration: Any) -> tuple[urllib3.PoolManager, dict[str, Any]]:
+def _manager_of(configuration: Any) -> tuple[PoolManager, dict[str, Any]]:
     from kubernetes.client.rest import RESTClientObject
 
     try:
         manager = RESTClientObject(configuration).pool_manager
     except Exception as error:
         raise NotNativeError(f"the client's pool: {type(error).__name__}") from None
-    if type(manager) not in (urllib3.PoolManager, urllib3.ProxyManager):
+    if type(manager) not in (PoolManager, ProxyManager):
         raise NotNativeError(f"the client's pool is a {type(manager).__name__}")
     # An option that is None, or a function of HTTPS on a plain connection, asks for nothing.
     options = {name: value for name, value in manager.connection_pool_kw.items() if value is not None}
@@ -101,8 +101,8 @@ def _port(url: Url) -> int:
     return url.port or _PORTS.get(url.scheme or "http", 80)
 
 
-def _proxy(manager: urllib3.PoolManager) -> tuple[str, int, list[tuple[str, bytes]]] | None:
-    if not isinstance(manager, urllib3.ProxyManager):
+def _proxy(manager: PoolManager) -> tuple[str, int, list[tuple[str, bytes]]] | None:
+    if not isinstance(manager, ProxyManager):
         return None
     proxy = manager.proxy
     if proxy is None or proxy.scheme != "http" or not proxy.host:

@@ -30,8 +30,8 @@ def make_transport(
     """Return the transport that is meant.
 
     Args:
-        transport: a transport, which is returned as it is; "native", that of the Rust core; "python", that over urllib3;
-            "auto" or None, the native one wherever it can be used.
+        transport: a transport, which is returned as it is; "native", that of the Rust core; "python", that over
+            urllib3; "auto" or None, the native one wherever it can be used.
         api_client: see `HTTPTransport`.
         user_agent: see `HTTPTransport`.
         compression: see `HTTPTransport`.
@@ -62,8 +62,8 @@ def make_transport(
 class AutoTransport:
     """A `Transport`: `NativeTransport`, or `HTTPTransport` for settings with which that cannot be used.
 
-    Those are settings that it does not know, and servers whose handshake fails with it and succeeds with Python's `ssl`.
-    The log then says so, once, until the settings change.
+    Those are settings that it does not know, and servers whose handshake fails with it and succeeds with Python's
+    `ssl`. The log then says so, once, until the settings change.
 
     Args:
         api_client: see `HTTPTransport`.
@@ -79,7 +79,7 @@ class AutoTransport:
         client = self._python.api_client
         self._native = NativeTransport(client, user_agent=user_agent, compression=compression)
         self._native.capabilities = self._python.capabilities
-        self._configuration_of = client
+        self._client = client
         self._lock = threading.Lock()
         self._not_native: object = None
 
@@ -105,22 +105,26 @@ class AutoTransport:
                 path, query, accept=accept, read_timeout=read_timeout, connect_timeout=connect_timeout, stop=stop
             )
 
-        settings = native_settings_of(self._configuration_of.configuration)
+        settings = native_settings_of(self._client.configuration)
         if settings == self._not_native:
             return by_python()
         try:
-            return self._native.send(path, query, accept, read_timeout, connect_timeout, stop)
+            return self._native.send(
+                path, query, accept=accept, read_timeout=read_timeout, connect_timeout=connect_timeout, stop=stop
+            )
         except NotNativeError as error:
-            self._leave_native(str(error))
-            return by_python()
+            reason = str(error)
+            self._leave_native(reason)
         except TLSError as error:
-            # Python's `ssl` has the last word: it may know the server's old ciphers, and says better what is wrong.
-            response = by_python()
-            self._leave_native(str(error))
-            return response
+            reason = str(error)
+        # Python's `ssl` has the last word on a handshake: it may know the server's old ciphers, and says better what is
+        # wrong. Not within the block above, whose exception would become the cause of the next.
+        response = by_python()
+        self._leave_native(reason)
+        return response
 
     def _leave_native(self, reason: str) -> None:
-        settings = native_settings_of(self._configuration_of.configuration)
+        settings = native_settings_of(self._client.configuration)
         with self._lock:
             if settings == self._not_native:
                 return

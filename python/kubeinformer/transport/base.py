@@ -178,8 +178,8 @@ class Transport(Protocol):
             accept: the Accept header.
             read_timeout: seconds to wait for the headers, and for each piece of the body unless `read` says otherwise.
             connect_timeout: seconds to wait for the connection, TLS included.
-            stop: ends the wait for the headers, and later every read of the response; whether also an attempt to connect
-                is the transport's to say.
+            stop: ends the wait for the headers, and later every read of the response; whether also an attempt to
+                connect is the transport's to say.
 
         Raises:
             RefusedError: nobody listens.

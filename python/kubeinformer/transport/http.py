@@ -35,6 +35,7 @@ class HTTPTransport:
 
     def __init__(self, api_client: Any = None, *, user_agent: str | None = None, compression: bool = False) -> None:
         self._requests = ClientRequests(api_client, user_agent, compression, settings_of, build_pool_manager)
+        self._requests.connect()
         self.capabilities = ServerCapabilities()
 
     def request(

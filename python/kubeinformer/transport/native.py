@@ -1,7 +1,7 @@
 """`NativeTransport`: requests of the core's own HTTP client, whose bodies reach the readers without the interpreter.
 
-Address, headers, credentials and TLS of each request are those of the user's client, as with `HTTPTransport`. Everything
-that waits, an attempt to connect included, ends at once when it is told to.
+Address, headers, credentials and TLS of each request are those of the user's client, as with `HTTPTransport`.
+Everything that waits, an attempt to connect included, ends at once when it is told to.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class NativeTransport:
             TLSError: the handshake failed; nothing was sent.
         """
         try:
-            return self.send(path, query, accept, read_timeout, connect_timeout, stop)
+            return self.send(
+                path, query, accept=accept, read_timeout=read_timeout, connect_timeout=connect_timeout, stop=stop
+            )
         except NotNativeError as error:
             raise TransportError(f"GET {path}: {error}, which the native transport cannot do") from None
 
@@ -84,6 +86,7 @@ class NativeTransport:
         self,
         path: str,
         query: Sequence[tuple[str, str]],
+        *,
         accept: str,
         read_timeout: float,
         connect_timeout: float,
@@ -154,8 +157,8 @@ class NativeResponse:
     ) -> bool:
         """Feed a reader of the core with the body, on threads that never need the interpreter.
 
-        Blocks until the body is at its end, the reader says that the stream is over, a bookmark came, or the time is up;
-        what is to be known meanwhile is to be asked of the reader and of `silence`.
+        Blocks until the body is at its end, the reader says that the stream is over, a bookmark came, or the time is
+        up; what is to be known meanwhile is to be asked of the reader and of `silence`.
 
         Args:
             reader: where the bytes go.
