@@ -123,6 +123,58 @@ fn events_before_a_bad_line_are_queued_and_move_the_version() {
 }
 
 #[test]
+fn pieces_that_come_together_are_queued_together_up_to_a_bad_one() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, false);
+    let (one, two) = (event("ADDED", "a", "5"), event("ADDED", "b", "6"));
+    let (begin, rest) = two.split_at(20);
+    let pieces = [&one, begin, rest].map(str::as_bytes);
+    assert_eq!(reader.feed_all(&source, pieces), Ok(false));
+    assert_eq!(queued(&informer), ["Added a@5", "Added b@6"]);
+    let three = event("MODIFIED", "a", "7");
+    let pieces = [three.as_bytes(), b"no event\n", one.as_bytes()];
+    assert!(reader.feed_all(&source, pieces).is_err());
+    assert_eq!(queued(&informer), ["Updated a@7"]);
+    assert_eq!(reader.progress().events, 3);
+}
+
+#[test]
+fn what_others_see_of_the_progress_is_what_is_queued() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, true);
+    let progress = reader.shared_progress();
+    let seen = || progress.with(|it| (it.events, it.resource_version.clone(), it.synced));
+    assert_eq!(seen(), (0, String::new(), false));
+    let begin = event("ADDED", "a", "5") + &initial_end("9");
+    reader.feed(&source, begin.as_bytes()).expect("events");
+    assert_eq!(seen(), (2, "9".to_owned(), true));
+    reader
+        .feed(&source, event("MODIFIED", "a", "10").as_bytes())
+        .expect("an event");
+    assert_eq!(seen(), (3, "10".to_owned(), true));
+    assert_eq!(progress.try_with(|it| it.events), Some(3));
+}
+
+#[test]
+fn a_bookmark_tells_which_version_it_replaced() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, false);
+    for (line, before, now) in [
+        (bookmark("5", "{}"), "", "5"),
+        (event("ADDED", "a", "8") + &bookmark("7", "{}"), "8", "7"),
+        (event("ADDED", "b", "9"), "8", "9"),
+    ] {
+        reader.feed(&source, line.as_bytes()).expect("events");
+        let progress = reader.progress();
+        assert_eq!(progress.version_before_bookmark, before);
+        assert_eq!(progress.resource_version, now);
+    }
+}
+
+#[test]
 fn an_event_that_is_cut_off_is_neither_queued_nor_counted() {
     let informer = informer();
     let source = informer.add_source();
