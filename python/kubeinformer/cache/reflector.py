@@ -173,8 +173,9 @@ class Reflector:
             return _reason(error), error
 
     def stop(self) -> None:
-        """End `run`: a blocked read or wait at once, an attempt to connect within `connect_timeout`.
+        """End `run`: a blocked read or wait at once.
 
+        An attempt to connect ends at once too with the native transport, within `connect_timeout` with the Python one.
         From any thread, any number of times, also before `run`, which then does nothing. Does not wait for `run`. A
         reader that waits for room in the informer's queue ends when the informer is closed, one that runs a function of
         the user's (a tweak, a credential hook) when that returns.
