@@ -27,7 +27,8 @@ def test_version_and_contact_are_those_of_the_last_event(server: APIServer, make
         before, version = time.monotonic(), informer.last_sync_resource_version()
         server.create(pod(f"pod-{number}"))
         eventually(lambda number=number: f"default/pod-{number}" in recorder.names("add"), "the event")
-        assert informer.last_sync_resource_version() == server.resource_version != version
+        eventually(lambda: informer.last_sync_resource_version() == server.resource_version, "its version")
+        assert version != server.resource_version
         contact = reflector.last_contact()
         assert contact is not None
         assert before - 0.01 <= contact <= time.monotonic()

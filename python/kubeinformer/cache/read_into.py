@@ -7,6 +7,7 @@ read.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from kubeinformer import _core
 from kubeinformer.transport.base import Response
@@ -41,11 +42,16 @@ def read_into(
         TransportError: as `Response.read`.
         DecodeError, ClosedError: as the reader's `feed`.
     """
+    watch = cast(WatchReader, reader) if hasattr(reader, "resource_version") else None
     native = getattr(response, "read_into", None)
     if native is not None and isinstance(reader, _core.ListReader | _core.WatchReader):
-        with state.reading(response.silence, reader if isinstance(reader, _core.WatchReader) else None):  # type: ignore[attr-defined]
+        with state.reading(watch, response.silence):  # type: ignore[attr-defined]
             over: bool = native(reader, timeout, at_most)
             return over
     data = response.read() if timeout is None else response.read(timeout)
     state.contact()
-    return reader.feed(data) if data else True
+    if not data:
+        return True
+    # A handler may be told of an event before `feed` has come back to this thread.
+    with state.reading(watch):
+        return reader.feed(data)

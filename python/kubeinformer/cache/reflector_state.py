@@ -80,8 +80,8 @@ class ReflectorCounters:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    silence: Callable[[], float]
     watch: WatchReader | None
+    silence: Callable[[], float] | None
 
 
 class ReflectorState:
@@ -110,7 +110,7 @@ class ReflectorState:
 
     @property
     def resource_version(self) -> str:
-        """The last version that was read; while a native transport reads, the one that it has come to."""
+        """The last version that was read: while a reader is fed, the one that it has come to."""
         reading = self._reading
         if reading is not None and reading.watch is not None:
             return reading.watch.resource_version or self._resource_version
@@ -124,20 +124,20 @@ class ReflectorState:
     def last_contact(self) -> float | None:
         """Monotonic time at which the server was last heard; None = never."""
         reading = self._reading
-        if reading is None:
+        if reading is None or reading.silence is None:
             return self._last_contact
         heard = self._clock.monotonic() - reading.silence()
         return heard if self._last_contact is None else max(heard, self._last_contact)
 
     @contextmanager
-    def reading(self, silence: Callable[[], float], watch: WatchReader | None) -> Iterator[None]:
-        """Within the block, bytes go from the server to a reader without this thread.
+    def reading(self, watch: WatchReader | None, silence: Callable[[], float] | None = None) -> Iterator[None]:
+        """Within the block, bytes go to a reader; what it has come to is true at once.
 
         Args:
-            silence: seconds since the last of them.
-            watch: whose version counts; None = none.
+            watch: the reader whose version counts; None = none.
+            silence: seconds since the last byte came, where bytes come without this thread.
         """
-        self._reading = _Reading(silence, watch)
+        self._reading = _Reading(watch, silence)
         try:
             yield
         finally:
