@@ -28,6 +28,10 @@ const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 64 << 20;
 const FRAME: u32 = 256 << 10;
 
+/// Bytes of a read. A new buffer is needed for each, as the frames before are still there to be fed; larger ones would be
+/// fresh memory of the kernel's every time.
+const READ: usize = 64 << 10;
+
 pub(crate) type Get = Request<Empty<Bytes>>;
 type Http1 = http1::Connection<TokioIo<Stream>, Empty<Bytes>>;
 
@@ -53,6 +57,7 @@ impl Link {
         let io = TokioIo::new(stream);
         if !is_http2 {
             let (sender, connection) = http1::Builder::new()
+                .read_buf_exact_size(Some(READ))
                 .handshake(io)
                 .await
                 .map_err(|error| Error::of(&error))?;
