@@ -894,6 +894,8 @@ class InformerCore(StoreReader):
         queue_bytes: int | None = None,
         decode_cache: int = 4096,
         queue: str = "atomic",
+        compression: str | None = None,
+        dictionary_samples: int = 1000,
     ) -> Self:
         """Make it; nothing runs.
 
@@ -906,9 +908,11 @@ class InformerCore(StoreReader):
             queue_bytes: bytes queued above which readers wait; None = 256 MiB.
             decode_cache: decoded objects kept for the next handle of the same version; 0 = none.
             queue: "atomic", "in_order" or "delta"; see `kubeinformer.ControllerOptions`.
+            compression: "zstd" = keep the JSON of objects compressed; None = as it is.
+            dictionary_samples: from how many objects a dictionary is learnt; a first list of a tenth of that is enough.
 
         Raises:
-            ValueError: `queue` is none of these.
+            ValueError: `queue` or `compression` is none of these.
         """
 
     def add_source(self, name: str) -> Source:

@@ -64,6 +64,14 @@ class ControllerOptions:
             told, and that of an object that nobody knew is not. In the last two an empty first list is synced at once,
             and the store has no resource version (§31), so that `wait_for_resource_version` raises RuntimeError.
             Resyncs are the same in all: every stored object.
+        compression: "zstd" = keep the JSON of objects compressed in queue, store and backlogs, which takes a fifth to a
+            tenth of the memory. The reader compresses (3 to 20 us an object of 8 KB); what looks at more than key,
+            uid, versions, kind, labels, generation and deletion timestamp decompresses, once a handle (2 to 10 us); so
+            do declared indices and transforms that are functions. A dictionary, 0.6 MB an informer, is learnt from
+            the first 1,000 objects of the first list (from 100, when there are no more), which holds up the reading
+            for a tenth of a second; with fewer objects, once the cache has 1,000. What was read before stays as it is
+            until its next version. It changes nothing but memory and time. (`HTTPTransport(compression=...)` is
+            about the bytes on the wire.)
     """
 
     keep_managed_fields: bool = False
@@ -80,6 +88,7 @@ class ControllerOptions:
     first_byte_timeout: float = 65.0
     watch_list_timeout: float = 60.0
     queue: Literal["atomic", "in_order", "delta"] = "atomic"
+    compression: Literal["zstd"] | None = None
 
 
 class Controller:
@@ -121,6 +130,7 @@ class Controller:
             queue_bytes=options.queue_bytes,
             decode_cache=options.decode_cache,
             queue=options.queue,
+            compression=options.compression,
         )
         self.index_functions = IndexFunctions(self.core)
         self.index_functions.add({"namespace": namespace_index()})

@@ -165,7 +165,7 @@ fn objects(pods: &[String]) {
     });
     println!(
         "an object: {} bytes of raw, {} on the heap",
-        objects[0].raw().len(),
+        objects[0].raw_len(),
         objects[0].heap_size()
     );
 }

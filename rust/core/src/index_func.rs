@@ -1,7 +1,7 @@
 //! Index functions that need no Python: from an object to the values under which an index has it. Invariant: an
 //! [`IndexPlan`] gives for each function what the function alone gives, from one pass over the object.
 use crate::error::ScanError;
-use crate::object::Object;
+use crate::object::{Object, Plain};
 use crate::path::{Path, PathSet};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -102,6 +102,12 @@ impl IndexPlan {
         &self.functions
     }
 
+    /// Whether no function has a look at the JSON.
+    fn only_namespaces(&self) -> bool {
+        let mut functions = self.functions.iter();
+        functions.all(|function| matches!(function, IndexFunc::Namespace))
+    }
+
     /// Calls `sink` with the position of a function and one of its values, for every value of every function. The values of
     /// one function come in a fixed order and may repeat; those of different functions may be mixed. On an error `sink` has
     /// not been called.
@@ -110,9 +116,14 @@ impl IndexPlan {
         object: &Object,
         mut sink: impl FnMut(usize, &str),
     ) -> Result<(), ScanError> {
+        if self.only_namespaces() {
+            (0..self.functions.len()).for_each(|index| sink(index, object.namespace()));
+            return Ok(());
+        }
+        let object = object.plain();
         let mut parts: Parts<'_> = Vec::new();
         parts.resize_with(self.parts, SmallVec::new);
-        self.paths.extract(object, |path, value| {
+        self.paths.extract_plain(&object, |path, value| {
             let Some(value) = value.index_value() else {
                 return;
             };
@@ -134,7 +145,7 @@ impl IndexPlan {
                     }
                 }
                 IndexFunc::ControllerOwner { kind } => {
-                    if let Some(value) = controller_owner(object, kind.as_deref()) {
+                    if let Some(value) = controller_owner(&object, kind.as_deref()) {
                         sink(index, &value);
                     }
                 }
@@ -151,7 +162,7 @@ impl IndexPlan {
     }
 }
 
-fn controller_owner(object: &Object, kind: Option<&str>) -> Option<String> {
+fn controller_owner(object: &Plain<'_>, kind: Option<&str>) -> Option<String> {
     let owner = object.controller_owner()?;
     if kind.is_some_and(|kind| kind != owner.kind) {
         return None;
@@ -321,6 +332,6 @@ mod tests {
             .values(&bad, |_, value| panic!("unexpected {value}"))
             .unwrap_err();
         assert_eq!(error.key.as_deref(), Some("x"));
-        assert_eq!(&bad.raw()[error.offset as usize..][..1], b"1");
+        assert_eq!(&bad.plain().raw()[error.offset as usize..][..1], b"1");
     }
 }

@@ -16,7 +16,7 @@ use crate::index_func::{IndexFunc, IndexPlan};
 use crate::informer::{Change, Informer, InformerOptions, BATCH_SIZE};
 use crate::object::Object;
 use crate::queue::{Delta, SourceId, WaitError};
-use crate::source::{ReadOptions, SharedTransformer, Source};
+use crate::source::{Compression, ReadOptions, SharedTransformer, Source};
 use crate::store::{IndexName, PendingIndices, StoreError};
 use crate::write_batch::WriteBatch;
 
@@ -191,6 +191,7 @@ pub struct ObjectInformer {
     read_options: ReadOptions,
     sources: RwLock<u32>,
     transformer: SharedTransformer,
+    compression: Option<Arc<Compression>>,
     refetched: Refetched,
     /// Held while indices are added, but not while the functions of a user's run.
     adding: Mutex<Adding>,
@@ -202,6 +203,7 @@ impl ObjectInformer {
         Self {
             informer: Arc::new(Informer::new(options)),
             indexers: RwLock::new(Arc::new(Indexers::new(0, Vec::new()))),
+            compression: Compression::new(&read_options),
             read_options,
             sources: RwLock::new(0),
             transformer: SharedTransformer::default(),
@@ -226,6 +228,7 @@ impl ObjectInformer {
         *sources += 1;
         Source::new(Arc::clone(&self.informer), id, self.read_options)
             .with_transformer(Arc::clone(&self.transformer))
+            .with_compression(self.compression.clone())
     }
 
     fn current(&self) -> Arc<Indexers> {

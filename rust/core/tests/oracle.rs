@@ -4,7 +4,7 @@ mod json;
 
 use json::{object, pieces, sizes, style, text, value, Json};
 use kubeinformer_core::error::ScanError;
-use kubeinformer_core::object::{scan_bookmark, Object, ObjectView, TypeMeta};
+use kubeinformer_core::object::{scan_bookmark, Dictionary, Object, ObjectView, Plain, TypeMeta};
 use kubeinformer_core::path::{Path, PathSet, Segment};
 use kubeinformer_core::scan::balance::Balance;
 use kubeinformer_core::scan::chunked::ChunkDecoder;
@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 const MAX: usize = 1 << 26;
 
@@ -45,21 +46,17 @@ fn string<'v>(value: &'v Value, key: &str) -> &'v str {
     value["metadata"][key].as_str().unwrap_or_default()
 }
 
-fn check(object: &Object, expected: &Value) -> Result<(), TestCaseError> {
-    prop_assert_eq!(&parse(object.json()), expected);
-    let begins = object.json().starts_with("{\"apiVersion\":\"");
-    prop_assert!(begins);
-    let keys: Vec<&String> = expected
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|key| *key != "apiVersion" && *key != "kind")
-        .collect();
-    let read = parse(object.json());
-    let read: Vec<&String> = read.as_object().unwrap().keys().collect();
-    prop_assert_eq!(&read[..2], ["apiVersion", "kind"]);
-    prop_assert_eq!(&read[2..], &keys[..], "the order of the other keys");
+fn plain(json: &[u8], keep_managed_fields: bool) -> Result<Plain<'static>, ScanError> {
+    Ok(Object::parse(json, &defaults(), keep_managed_fields)?.into_plain())
+}
 
+/// Compressed with a dictionary that knows it, unless it is too small for that.
+fn compressed(object: &Plain<'_>) -> Option<Object> {
+    object.compressed(&Arc::new(Dictionary::train([object.raw()])))
+}
+
+/// What an object tells by itself.
+fn check_head(object: &Object, expected: &Value) -> Result<(), TestCaseError> {
     prop_assert_eq!(
         object.api_version(),
         expected["apiVersion"].as_str().unwrap()
@@ -84,6 +81,31 @@ fn check(object: &Object, expected: &Value) -> Result<(), TestCaseError> {
         object.deletion_timestamp(),
         metadata["deletionTimestamp"].as_str()
     );
+    let labels = metadata["labels"].as_object().into_iter().flatten();
+    for (key, value) in labels {
+        let label = object.label(key);
+        prop_assert_eq!(label.as_deref(), value.as_str());
+    }
+    Ok(())
+}
+
+fn check(object: &Plain<'_>, expected: &Value) -> Result<(), TestCaseError> {
+    prop_assert_eq!(&parse(object.json()), expected);
+    let begins = object.json().starts_with("{\"apiVersion\":\"");
+    prop_assert!(begins);
+    let keys: Vec<&String> = expected
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|key| *key != "apiVersion" && *key != "kind")
+        .collect();
+    let read = parse(object.json());
+    let read: Vec<&String> = read.as_object().unwrap().keys().collect();
+    prop_assert_eq!(&read[..2], ["apiVersion", "kind"]);
+    prop_assert_eq!(&read[2..], &keys[..], "the order of the other keys");
+
+    check_head(object, expected)?;
+    let metadata = &expected["metadata"];
     prop_assert_eq!(
         &parse(std::str::from_utf8(object.metadata()).unwrap()),
         metadata
@@ -126,10 +148,15 @@ fn check(object: &Object, expected: &Value) -> Result<(), TestCaseError> {
 
 type Flow = Result<ControlFlow<()>, ScanError>;
 
-fn by_watch<'p>(stream: impl Iterator<Item = &'p [u8]>) -> Result<Vec<Object>, ScanError> {
+fn by_watch<'p>(stream: impl Iterator<Item = &'p [u8]>) -> Result<Vec<Plain<'static>>, ScanError> {
     let (mut framer, mut objects) = (WatchFramer::new(MAX), Vec::new());
     let mut sink = |event: kubeinformer_core::scan::framer::WatchEvent<'_>| -> Flow {
-        objects.push(event.into_view()?.to_object(&defaults(), false));
+        objects.push(
+            event
+                .into_view()?
+                .to_object(&defaults(), false)
+                .into_plain(),
+        );
         Ok(ControlFlow::Continue(()))
     };
     for piece in stream {
@@ -139,11 +166,13 @@ fn by_watch<'p>(stream: impl Iterator<Item = &'p [u8]>) -> Result<Vec<Object>, S
     Ok(objects)
 }
 
-fn by_list<'p>(body: impl Iterator<Item = &'p [u8]>) -> Result<(Vec<Object>, ListMeta), ScanError> {
+fn by_list<'p>(
+    body: impl Iterator<Item = &'p [u8]>,
+) -> Result<(Vec<Plain<'static>>, ListMeta), ScanError> {
     let (mut splitter, mut objects) = (ListSplitter::new(MAX), Vec::new());
     for piece in body {
         let flow = splitter.feed(piece, |item| -> Flow {
-            objects.push(item.into_object(false)?);
+            objects.push(item.into_object(false)?.into_plain());
             Ok(ControlFlow::Continue(()))
         });
         let _ = flow?;
@@ -177,7 +206,12 @@ fn survives(bytes: &[u8], sizes: &[usize]) -> usize {
     let _ = set.extract_json(bytes, |_, value| drop(value.index_value()));
     if let Ok(view) = &view {
         for keep in [false, true] {
-            let object = view.to_object(&defaults(), keep);
+            let object = view.to_object(&defaults(), keep).into_plain();
+            if let Some(compressed) = compressed(&object) {
+                assert_eq!(compressed.plain().json(), object.json());
+                assert_eq!(compressed.plain().section("a"), object.section("a"));
+                assert_eq!(compressed.label("a"), object.label("a"));
+            }
             let _ = set.extract(&object, |_, value| drop(value.index_value()));
             let _ = (
                 object.labels().count(),
@@ -211,15 +245,33 @@ proptest! {
     #[test]
     fn fields_and_raw_bytes(object in object(), style in style()) {
         let json = object.write(style);
-        let object = Object::parse(json.as_bytes(), &defaults(), false).unwrap();
+        let object = plain(json.as_bytes(), false).unwrap();
         check(&object, &expected(&json))?;
-        let kept = Object::parse(json.as_bytes(), &defaults(), true).unwrap();
+        let kept = plain(json.as_bytes(), true).unwrap();
         let mut with_managed_fields = expected(&json);
         with_managed_fields["metadata"] = parse(&json)["metadata"].clone();
         prop_assert_eq!(parse(kept.json()), with_managed_fields);
         // Taking its own raw bytes in again changes nothing.
-        let again = Object::parse(object.raw(), &TypeMeta::default(), false).unwrap();
+        let again = Object::parse(object.raw(), &TypeMeta::default(), false).unwrap().into_plain();
         prop_assert_eq!((again.json(), again.key()), (object.json(), object.key()));
+    }
+
+    #[test]
+    fn compressed_objects_tell_the_same(object in object(), style in style()) {
+        let json = object.write(style);
+        let object = plain(json.as_bytes(), true).unwrap();
+        if let Some(compressed) = compressed(&object) {
+            let mut kept = expected(&json);
+            kept["metadata"] = parse(&json)["metadata"].clone();
+            // By itself, and decompressed.
+            check_head(&compressed, &kept)?;
+            check(&compressed.plain(), &kept)?;
+            let decompressed = compressed.plain();
+            prop_assert_eq!(decompressed.json(), object.json());
+            prop_assert!(compressed.same_bytes(&object) && object.same_bytes(&compressed));
+            prop_assert_eq!(compressed.key_hash(), object.key_hash());
+            prop_assert!(compressed.heap_size() < object.heap_size());
+        }
     }
 
     #[test]
@@ -232,8 +284,7 @@ proptest! {
             .iter()
             .map(|(object, style)| object.write(*style).replace(['\n', '\r'], " "))
             .collect();
-        let alone: Vec<Object> =
-            bodies.iter().map(|body| Object::parse(body.as_bytes(), &defaults(), false).unwrap()).collect();
+        let alone: Vec<Plain> = bodies.iter().map(|body| plain(body.as_bytes(), false).unwrap()).collect();
 
         let line = |body: &String| {
             if first {
@@ -288,7 +339,7 @@ proptest! {
         let json = document.write(style);
         let paths: Vec<Path> = paths.iter().map(|path| Path::compile(path).unwrap()).collect();
         let set = PathSet::new(paths.clone());
-        let object = Object::parse(json.as_bytes(), &defaults(), false).unwrap();
+        let object = plain(json.as_bytes(), false).unwrap();
         for (text, by_object) in [(json.as_str(), false), (object.json(), true)] {
             let mut found = vec![Vec::new(); paths.len()];
             let sink = |path: usize, value: kubeinformer_core::path::JsonValue<'_>| {
@@ -337,7 +388,7 @@ proptest! {
             _ => bytes.truncate(at),
         }
         survives(&bytes, &reads);
-        let object = Object::parse(&bytes, &defaults(), false);
+        let object = plain(&bytes, false);
         match (serde_json::from_slice::<Value>(&bytes), object) {
             (Ok(value), Ok(object)) => {
                 let read = parse(object.json());
@@ -415,7 +466,7 @@ fn objects_of_two_megabytes() {
     let blob = "x\\\"{[\\u00e9".repeat(200_000);
     let body =
         format!(r#"{{"metadata":{{"name":"big","managedFields":[]}},"data":{{"blob":"{blob}"}}}}"#);
-    let alone = Object::parse(body.as_bytes(), &defaults(), false).unwrap();
+    let alone = plain(body.as_bytes(), false).unwrap();
     check(&alone, &expected(&body)).unwrap();
     let small = r#"{"metadata":{"name":"small"}}"#;
     let list = format!(
@@ -428,7 +479,7 @@ fn objects_of_two_megabytes() {
         let watched = by_watch(stream.as_bytes().chunks(size)).unwrap();
         let (listed, _) = by_list(list.as_bytes().chunks(size)).unwrap();
         for objects in [watched, listed] {
-            let names: Vec<_> = objects.iter().map(Object::name).collect();
+            let names: Vec<_> = objects.iter().map(|object| object.name()).collect();
             assert_eq!(names, ["small", "big", "small"]);
             assert!(objects[1].raw() == alone.raw());
         }

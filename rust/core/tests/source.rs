@@ -328,7 +328,7 @@ fn a_version_that_the_store_holds_is_not_read_into_a_second_copy() {
     assert!(!Arc::ptr_eq(&list.objects[1], &b));
     assert_eq!(list.objects[1].uid(), "another");
     assert!(
-        list.objects[2].section("spec").is_some(),
+        list.objects[2].plain().section("spec").is_some(),
         "another content under the same uid and version, from a server that was restored"
     );
 }

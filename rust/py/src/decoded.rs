@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kubeinformer_core::object::Object;
+use kubeinformer_core::object::{Object, Plain};
 use kubeinformer_core::sync::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -54,18 +54,20 @@ impl DecodeCache {
         }
     }
 
-    pub fn decode<'py>(
+    /// `plain` gives the object with its JSON, if that is needed.
+    pub fn decode<'py, 'o>(
         &self,
         py: Python<'py>,
         object: &Arc<Object>,
+        plain: impl FnOnce() -> Plain<'o>,
     ) -> PyResult<Bound<'py, PyDict>> {
         if self.half == 0 {
-            return decode_object(py, object);
+            return decode_object(py, &plain());
         }
         if let Some(known) = self.look_up(py, object) {
             return Ok(known);
         }
-        let dict = decode_object(py, object)?;
+        let dict = decode_object(py, &plain())?;
         let entry = (Arc::clone(object), dict.clone().unbind());
         if let Some(mut generations) = self.generations.try_lock() {
             let retired = generations.keep(address(object), entry, self.half);
@@ -94,7 +96,7 @@ fn address(object: &Arc<Object>) -> usize {
     Arc::as_ptr(object) as usize
 }
 
-fn decode_object<'py>(py: Python<'py>, object: &Object) -> PyResult<Bound<'py, PyDict>> {
+fn decode_object<'py>(py: Python<'py>, object: &Plain<'_>) -> PyResult<Bound<'py, PyDict>> {
     Ok(decode(py, object.key(), object.raw(), 0)?.cast_into::<PyDict>()?)
 }
 

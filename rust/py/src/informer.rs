@@ -55,7 +55,8 @@ impl InformerCore {
     #[new]
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
-        max_object_bytes=None, queue_bytes=None, decode_cache=4096, queue="atomic"
+        max_object_bytes=None, queue_bytes=None, decode_cache=4096, queue="atomic", compression=None,
+        dictionary_samples=1000
     ))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
     fn new(
@@ -67,6 +68,8 @@ impl InformerCore {
         queue_bytes: Option<usize>,
         decode_cache: usize,
         queue: &str,
+        compression: Option<&str>,
+        dictionary_samples: usize,
     ) -> PyResult<PyClassInitializer<Self>> {
         let options = InformerOptions {
             recreate_as_update,
@@ -78,6 +81,14 @@ impl InformerCore {
             keep_managed_fields,
             max_object: max_object_bytes.unwrap_or(default.max_object),
             queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
+            dictionary_samples: match compression {
+                None => None,
+                Some("zstd") => Some(dictionary_samples),
+                Some(other) => {
+                    let message = format!("compression must be \"zstd\" or None, not {other:?}");
+                    return Err(PyValueError::new_err(message));
+                }
+            },
         };
         let own = Self {
             core: Arc::new(ObjectInformer::new(options, read_options)),

@@ -5,9 +5,9 @@
 //! cyclic garbage collection.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use kubeinformer_core::object::{Members, Object, TypeMeta};
+use kubeinformer_core::object::{Members, Object, Plain, TypeMeta};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
@@ -30,14 +30,20 @@ pub struct Origin {
 pub struct KubeObject {
     object: Arc<Object>,
     origin: Arc<Origin>,
+    /// What was decompressed, once somebody looked: who looks once looks again.
+    decompressed: OnceLock<Box<Plain<'static>>>,
     decoded: PyOnceLock<Py<PyDict>>,
 }
+
+/// JSON that is decompressed without letting go of the interpreter: some 20 microseconds.
+const SMALL: usize = 32 << 10;
 
 impl KubeObject {
     pub fn new(object: Arc<Object>, origin: &Arc<Origin>) -> Self {
         Self {
             object,
             origin: Arc::clone(origin),
+            decompressed: OnceLock::new(),
             decoded: PyOnceLock::new(),
         }
     }
@@ -46,13 +52,34 @@ impl KubeObject {
         &self.object
     }
 
+    /// Lets go of the interpreter while it decompresses what is large.
+    fn plain(&self, py: Python<'_>) -> Plain<'_> {
+        if self.decompressed.get().is_none() {
+            let decompress = || self.object.decompressed();
+            let attached = !self.object.is_compressed() || self.object.raw_len() <= SMALL;
+            let decompressed = if attached {
+                decompress()
+            } else {
+                py.detach(decompress)
+            };
+            let Some(decompressed) = decompressed else {
+                return self.object.plain();
+            };
+            // Another thread may have been quicker. Nobody waits for it, attached as this one is.
+            let _ = self.decompressed.set(Box::new(decompressed));
+        }
+        let known = self.decompressed.get();
+        Plain::Borrowed(known.expect("set by this thread or another one"))
+    }
+
     fn dict<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
         if let Some(known) = self.decoded.get(py) {
             return Ok(known.bind(py));
         }
         // Decoding may run finalizers, which may look at this very handle: no lock, so not `get_or_try_init`. It would
         // also let go of the interpreter, and wait for it behind every thread that computes.
-        let dict = self.origin.cache.decode(py, &self.object)?;
+        let plain = || self.plain(py);
+        let dict = self.origin.cache.decode(py, &self.object, plain)?;
         let _ = self.decoded.set(py, dict.unbind());
         Ok(self
             .decoded
@@ -136,19 +163,14 @@ impl KubeObject {
 
     #[getter]
     fn annotations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
-        proxy(py, self.object.annotations())
+        proxy(py, self.plain(py).annotations())
     }
 
     #[getter]
     fn owner_references<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.object.owner_references_json() {
-            Some(json) => decode(
-                py,
-                self.object.key(),
-                json,
-                path::offset(&self.object, json),
-            )
-            .and_then(view),
+        let plain = self.plain(py);
+        match plain.owner_references_json() {
+            Some(json) => decode(py, plain.key(), json, path::offset(&plain, json)).and_then(view),
             None => view(PyList::empty(py).into_any()),
         }
     }
@@ -170,13 +192,14 @@ impl KubeObject {
 
     #[getter]
     fn finalizers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let names: Vec<_> = self.object.finalizers().collect();
+        let plain = self.plain(py);
+        let names: Vec<_> = plain.finalizers().collect();
         PyTuple::new(py, names)
     }
 
     #[getter]
     fn raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.object.raw())
+        PyBytes::new(py, self.plain(py).raw())
     }
 
     #[getter]
@@ -191,14 +214,14 @@ impl KubeObject {
         path: &str,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = path::values(py, &self.object, &[path])?.pop().flatten();
+        let found = path::values(py, &self.plain(py), &[path])?.pop().flatten();
         Ok(found.or(default))
     }
 
     #[pyo3(signature = (*paths))]
     fn get_paths<'py>(&self, py: Python<'py>, paths: Vec<String>) -> PyResult<Bound<'py, PyTuple>> {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        PyTuple::new(py, path::values(py, &self.object, &paths)?)
+        PyTuple::new(py, path::values(py, &self.plain(py), &paths)?)
     }
 
     #[pyo3(signature = (path=None))]
@@ -208,8 +231,8 @@ impl KubeObject {
         path: Option<&str>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         match path {
-            None => decode(py, self.object.key(), self.object.raw(), 0).map(Some),
-            Some(path) => path::plain(py, &self.object, path),
+            None => decode(py, self.object.key(), self.plain(py).raw(), 0).map(Some),
+            Some(path) => path::plain(py, &self.plain(py), path),
         }
     }
 
@@ -274,7 +297,7 @@ impl KubeObject {
         };
         let other = other.get();
         let same =
-            Arc::ptr_eq(&self.object, &other.object) || self.object.raw() == other.object.raw();
+            Arc::ptr_eq(&self.object, &other.object) || self.object.same_bytes(&other.object);
         let equal = same && self.origin.resource == other.origin.resource;
         Ok((equal == matches!(op, CompareOp::Eq))
             .into_pyobject(py)?

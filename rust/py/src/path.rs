@@ -1,11 +1,12 @@
 //! Paths given as text by callers: compiled once, and their values as Python objects.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use kubeinformer_core::error::ScanError;
-use kubeinformer_core::object::Object;
+use kubeinformer_core::object::{Object, Plain};
 use kubeinformer_core::path::{Path, PathSet};
 use kubeinformer_core::sync::Mutex;
 use pyo3::exceptions::PyValueError;
@@ -28,13 +29,13 @@ pub fn compile(text: &str) -> PyResult<Path> {
 
 /// One value of a path: its JSON, and at which byte of the object that begins.
 pub struct Found<'a> {
-    json: &'a [u8],
+    json: Cow<'a, [u8]>,
     start: usize,
 }
 
 impl Found<'_> {
     fn decode<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        decode(py, key, self.json, self.start)
+        decode(py, key, &self.json, self.start)
     }
 }
 
@@ -51,15 +52,19 @@ impl Compiled {
         })
     }
 
-    /// The values of each path, in the order of the object.
+    /// The values of each path, in the order of the object. They are copies if that had to be decompressed.
     pub fn extract<'a>(&self, object: &'a Object) -> Result<Vec<Vec<Found<'a>>>, ScanError> {
         let mut found: Vec<Vec<Found<'a>>> = self.many.iter().map(|_| Vec::new()).collect();
-        self.set.extract(object, |path, value| {
+        let plain = object.plain();
+        let stored = plain.stored_json().map(str::as_bytes);
+        self.set.extract_plain(&plain, |path, value| {
             let json = value.text().as_bytes();
-            found[path].push(Found {
-                json,
-                start: offset(object, json),
-            });
+            let start = offset(&plain, json);
+            let json = match stored {
+                Some(stored) => Cow::Borrowed(&stored[start..start + json.len()]),
+                None => Cow::Owned(json.to_owned()),
+            };
+            found[path].push(Found { json, start });
         })?;
         Ok(found)
     }
@@ -83,7 +88,7 @@ impl Compiled {
 }
 
 /// Where a part of an object's JSON begins in it.
-pub fn offset(object: &Object, part: &[u8]) -> usize {
+pub fn offset(object: &Plain<'_>, part: &[u8]) -> usize {
     part.as_ptr() as usize - object.raw().as_ptr() as usize
 }
 

@@ -2,28 +2,10 @@
 //! come first and which are cut depends on the object alone, not on the way it came.
 use super::spans::{Cut, Fields, Span, Text};
 use super::view::ObjectView;
-use super::{Object, TypeMeta};
+use super::{Object, Sections, Texts, TypeMeta};
 use crate::scan::text;
 use smallvec::SmallVec;
 use std::borrow::Cow;
-
-/// Where the fields are in the text of an [`Object`]; absent ones start at 0.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spans {
-    pub api_version: Span,
-    pub kind: Span,
-    pub uid: Span,
-    pub resource_version: Span,
-    pub deletion_timestamp: Span,
-    pub metadata: Span,
-    pub spec: Span,
-    pub status: Span,
-    pub generation: Span,
-    pub labels: Span,
-    pub annotations: Span,
-    pub owner_references: Span,
-    pub finalizers: Span,
-}
 
 /// A run of source bytes that is copied, and where it lands.
 struct Piece {
@@ -178,20 +160,21 @@ pub(super) fn object(
         tail_at: raw_len as usize + key_len,
         tail: String::new(),
     };
-    let spans = Spans {
+    let texts = Texts {
         api_version: moves.type_text(&api_version, api_version_at),
         kind: moves.type_text(&kind, kind_at),
         uid: moves.text(meta.uid),
         resource_version: moves.text(meta.resource_version),
         deletion_timestamp: moves.text(meta.deletion_timestamp),
+        generation: moves.span(meta.generation),
+        labels: moves.span(meta.labels),
+    };
+    let sections = Sections {
         metadata: moves.span(metadata),
         spec: moves.span(spec),
         status: moves.span(status),
-        generation: moves.span(meta.generation),
-        labels: moves.span(meta.labels),
         annotations: moves.span(meta.annotations),
         owner_references: moves.span(meta.owner_references),
-        finalizers: moves.span(meta.finalizers),
     };
 
     let mut text = String::with_capacity(moves.tail_at + moves.tail.len());
@@ -210,5 +193,13 @@ pub(super) fn object(
     for part in [&*namespace, separator, &*name, &*moves.tail] {
         text.push_str(part);
     }
-    Object::from_parts(text, raw_len, namespace.len() as u32, key_len as u32, spans)
+    let namespace_len = namespace.len() as u32;
+    Object::from_parts(
+        text,
+        raw_len,
+        namespace_len,
+        key_len as u32,
+        texts,
+        sections,
+    )
 }

@@ -1,6 +1,6 @@
 //! The small parts of `metadata`, read when they are asked for. Invariant: what is malformed in a way that the scan did
 //! not look for (it checks brackets, not every comma) ends an iteration early and never panics.
-use super::Object;
+use super::Plain;
 use crate::scan::cursor::{Cursor, Token};
 use crate::scan::text;
 use std::borrow::Cow;
@@ -53,8 +53,8 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// The last string member of that name, of a JSON object.
-pub(super) fn last_member<'a>(json: &'a str, name: &str) -> Option<Cow<'a, str>> {
+/// The JSON of the last member of that name, of a JSON object.
+pub(super) fn last_value<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let mut cursor = Cursor::new(json.as_bytes(), 1);
     let mut first = true;
     let mut found = None;
@@ -70,13 +70,18 @@ pub(super) fn last_member<'a>(json: &'a str, name: &str) -> Option<Cow<'a, str>>
             found = Some((start, end));
         }
     }
-    let (start, end) = found?;
-    let content = json[start..end].strip_prefix('"')?.strip_suffix('"')?;
+    found.map(|(start, end)| &json[start..end])
+}
+
+/// The last member of that name, if it is a string.
+pub(super) fn last_member<'a>(json: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let value = last_value(json, name)?;
+    let content = value.strip_prefix('"')?.strip_suffix('"')?;
     text::unescape(content).ok()
 }
 
 /// The value of the last top-level member of that name.
-pub(super) fn top_level<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+pub(super) fn top_level<'a>(object: &'a Plain<'_>, name: &str) -> Option<&'a str> {
     let json = object.json();
     let mut cursor = Cursor::new(json.as_bytes(), 1);
     let mut first = true;

@@ -15,7 +15,7 @@ use crate::informer::{Failed, FailedVersion};
 use crate::object::{NotSameError, Object, TypeMeta};
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
 use crate::scan::list::ListSplitter;
-use crate::source::Transformer;
+use crate::source::{Compression, Transformer};
 use crate::sync::Mutex;
 
 /// Objects that are compared under one lock of the store.
@@ -38,6 +38,7 @@ pub struct PendingTransform {
     given: usize,
     /// In order.
     failed: Vec<Place>,
+    compression: Option<Arc<Compression>>,
 }
 
 impl PendingTransform {
@@ -63,13 +64,17 @@ impl PendingTransform {
     /// What the transform made of the first of those objects, as JSON; None where it failed. What is given back says
     /// where that is no version of the object, which counts as failed then.
     pub fn give(&mut self, made: &[Option<&[u8]>]) -> Vec<Option<NotSameError>> {
+        let compression = self.compression.clone();
         let give = |json: Option<&[u8]>| {
             let place = *self.wanted.get(self.given)?;
             self.given += 1;
             let object = self.object(place);
             match json.map(|json| object.made_into(json)) {
                 Some(Ok(made)) => {
-                    *object = Arc::new(made);
+                    *object = Arc::new(match &compression {
+                        Some(compression) => compression.compress(made),
+                        None => made,
+                    });
                     None
                 }
                 Some(Err(error)) => {
@@ -122,6 +127,7 @@ impl ObjectInformer {
         Ok(PendingTransform {
             failed: Vec::new(),
             given: 0,
+            compression: self.compression.clone(),
             deltas,
             wanted,
         })

@@ -5,7 +5,7 @@ use super::{JsonValue, Path, Segment};
 use crate::error::{Fault, ScanError, ScanErrorKind};
 use crate::object::spans::MAX_BYTES;
 use crate::object::view::utf8;
-use crate::object::Object;
+use crate::object::{Object, Plain};
 use crate::scan::cursor::Cursor;
 use smallvec::SmallVec;
 
@@ -65,9 +65,18 @@ impl PathSet {
 
     /// Calls `sink` with the number and the value of every path that leads somewhere in `object`. The error is a malformed
     /// place that the scan did not look at; the sink has then not been called.
-    pub fn extract<'o>(
+    pub fn extract(
         &self,
-        object: &'o Object,
+        object: &Object,
+        sink: impl FnMut(usize, JsonValue<'_>),
+    ) -> Result<(), ScanError> {
+        self.extract_plain(&object.plain(), sink)
+    }
+
+    /// The same for values that outlive the call.
+    pub fn extract_plain<'o>(
+        &self,
+        object: &'o Plain<'_>,
         mut sink: impl FnMut(usize, JsonValue<'o>),
     ) -> Result<(), ScanError> {
         let known_end = |start| object.known_end(start);

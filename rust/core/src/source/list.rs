@@ -61,6 +61,8 @@ impl ListReader {
                 relist
                     .objects
                     .push(source.object(&item.into_view()?, defaults)?);
+                let objects = &mut relist.objects;
+                source.learn_from_list(objects.len(), objects.iter_mut(), false);
                 Ok(ControlFlow::Continue(()))
             })?;
         }

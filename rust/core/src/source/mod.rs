@@ -4,6 +4,7 @@
 //! resource version moves iff the events up to there were accepted.
 
 mod body;
+mod compression;
 mod list;
 mod progress;
 mod watch;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use compression::Compression;
 pub use list::{ListReader, Relist};
 pub use progress::{SharedProgress, WatchProgress};
 pub use watch::WatchReader;
@@ -50,7 +52,7 @@ impl Versioned for Object {
 
     /// By content: a server that was restored from a backup gives a version of an object a second time.
     fn same_version(&self, other: &Self) -> bool {
-        self.raw() == other.raw()
+        self.same_bytes(other)
     }
 }
 
@@ -92,6 +94,8 @@ pub struct ReadOptions {
     pub max_object: usize,
     /// Readers wait while more bytes than this are queued.
     pub queue_bytes: usize,
+    /// Compress objects, with a dictionary that is learnt from so many of them.
+    pub dictionary_samples: Option<usize>,
 }
 
 impl Default for ReadOptions {
@@ -100,6 +104,7 @@ impl Default for ReadOptions {
             keep_managed_fields: false,
             max_object: 64 << 20,
             queue_bytes: 256 << 20,
+            dictionary_samples: None,
         }
     }
 }
@@ -122,6 +127,7 @@ pub struct Source {
     id: SourceId,
     options: ReadOptions,
     transformer: SharedTransformer,
+    compression: Option<Arc<Compression>>,
 }
 
 impl Source {
@@ -130,6 +136,7 @@ impl Source {
         Self {
             informer,
             id,
+            compression: Compression::new(&options),
             options,
             transformer: SharedTransformer::default(),
         }
@@ -140,6 +147,15 @@ impl Source {
     pub fn with_transformer(self, transformer: SharedTransformer) -> Self {
         Self {
             transformer,
+            ..self
+        }
+    }
+
+    /// The same, with a dictionary that other sources share.
+    #[must_use]
+    pub fn with_compression(self, compression: Option<Arc<Compression>>) -> Self {
+        Self {
+            compression,
             ..self
         }
     }
@@ -194,7 +210,13 @@ impl Source {
             Some(Transformer::External) => known.is_made_of(&object),
             _ => known.same_version(&object),
         };
-        Ok(known.filter(is_equal).unwrap_or_else(|| Arc::new(object)))
+        if let Some(known) = known.filter(is_equal) {
+            return Ok(known);
+        }
+        Ok(Arc::new(match &self.compression {
+            Some(compression) => compression.compress(object),
+            None => object,
+        }))
     }
 
     fn stored_version(&self, object: &Object) -> Option<Arc<Object>> {
@@ -203,7 +225,28 @@ impl Source {
         (known.resource_version() == object.resource_version()).then(|| Arc::clone(known))
     }
 
-    fn replace(&self, resource_version: String, objects: Vec<Arc<Object>>) {
+    /// Looks at a list in the making, all of it if it `is_complete`, until there is a dictionary.
+    fn learn_from_list<'o>(
+        &self,
+        count: usize,
+        objects: impl Iterator<Item = &'o mut Arc<Object>>,
+        is_complete: bool,
+    ) {
+        if let Some(compression) = &self.compression {
+            compression.learn_from_list(count, objects, is_complete);
+        }
+    }
+
+    /// Looks at the store until there is a dictionary.
+    fn learn_from_store(&self) {
+        let Some(compression) = &self.compression else {
+            return;
+        };
+        compression.learn_from_store(self.informer.store());
+    }
+
+    fn replace(&self, resource_version: String, mut objects: Vec<Arc<Object>>) {
+        self.learn_from_list(objects.len(), objects.iter_mut(), true);
         self.informer
             .queue()
             .replace(self.id, resource_version, objects);

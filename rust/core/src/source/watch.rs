@@ -197,6 +197,8 @@ impl State {
                 EventType::Deleted => initial.remove(object.key()),
                 _ => initial.put(object),
             }
+            let objects = &mut initial.objects;
+            source.learn_from_list(objects.len(), objects.iter_mut().flatten(), false);
             // Initial events are in key order, so no version of theirs is a place to go on from (§103).
             return Ok(());
         }
@@ -261,5 +263,6 @@ impl State {
         if let Some(version) = self.pending_version.take() {
             self.progress.resource_version = version;
         }
+        source.learn_from_store();
     }
 }

@@ -1,6 +1,6 @@
 //! What goes, what stays and what is refused, by example; `tests/transform.rs` has the oracle.
 use super::*;
-use crate::object::{Object, TypeMeta};
+use crate::object::{Plain, TypeMeta};
 
 fn paths(texts: &[&str]) -> Vec<Path> {
     texts
@@ -9,10 +9,11 @@ fn paths(texts: &[&str]) -> Vec<Path> {
         .collect()
 }
 
-fn read(transform: &Transform, json: &str) -> Object {
+fn read(transform: &Transform, json: &str) -> Plain<'static> {
     let view = ObjectView::scan(json.as_bytes(), 0).unwrap();
     view.to_transformed(transform, &TypeMeta::new("v1", "Pod"), false)
         .unwrap()
+        .into_plain()
 }
 
 fn dropped(texts: &[&str], json: &str) -> String {
@@ -155,7 +156,7 @@ fn managed_fields_have_an_option_of_their_own() {
     let view = ObjectView::scan(json.as_bytes(), 0).unwrap();
     let read = |transform: &Transform, keep| {
         let object = view.to_transformed(transform, &TypeMeta::new("v1", "Pod"), keep);
-        object.unwrap().json()[HEAD.len()..].to_owned()
+        object.unwrap().plain().json()[HEAD.len()..].to_owned()
     };
     let drop = Transform::drop(paths(&["spec"])).unwrap();
     assert_eq!(

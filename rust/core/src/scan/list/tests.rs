@@ -15,7 +15,7 @@ fn split(body: &[u8], step: usize) -> (Vec<Got>, Result<ListMeta, ScanError>) {
             let (index, offset) = (item.index, item.offset);
             let object = item
                 .into_object(false)
-                .map(|object| object.json().to_owned());
+                .map(|object| object.plain().json().to_owned());
             got.push((index, offset, object.map_err(|error| error.kind)));
             Ok::<_, ScanError>(ControlFlow::Continue(()))
         });
