@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import orjson
 import pytest
@@ -16,6 +17,8 @@ from fault_support import Make, World, event, status
 from informer_support import Recorder, assert_equal_to_server, eventually, listed
 
 from kubeinformer import DeletedFinalStateUnknown, KubeObject, SharedIndexInformer
+from kubeinformer._core import InformerCore
+from kubeinformer.cache import controller
 from kubeinformer.testing import APIServer
 
 NAMESPACES = ("a", "b")
@@ -104,12 +107,16 @@ def faults_of(server: APIServer, world: World) -> list[Callable[[], object]]:
 
 
 @pytest.mark.usefixtures("quick_backoff")
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
-def test_everything_is_equal_after_random_changes_and_faults(server: APIServer, make_factory: Make, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "compression"), [*((seed, None) for seed in (1, 2, 3, 4)), (5, "zstd"), (6, "zstd")])
+def test_everything_is_equal_after_random_changes_and_faults(
+    server: APIServer, make_factory: Make, monkeypatch: pytest.MonkeyPatch, seed: int, compression: str | None
+) -> None:
+    monkeypatch.setattr(controller, "InformerCore", partial(InformerCore, dictionary_samples=10))
     world = World(server, namespaces=NAMESPACES, names=25, seed=seed)
     world.change(40)
     options = {"first_byte_timeout": 0.3, "watch_list_timeout": 0.3, "page_size": 7, "use_watch_list": seed % 2 == 0}
-    factory = make_factory(namespaces=list(NAMESPACES), options={**options, "queue_bytes": 20_000})
+    more = {"queue_bytes": 20_000, "compression": compression}
+    factory = make_factory(namespaces=list(NAMESPACES), options={**options, **more})
     pods = factory.core().v1().pods()
     informer, selected = pods.informer(), factory.core().v1().pods(label_selector="app=a").informer()
     for each in (informer, selected):

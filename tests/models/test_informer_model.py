@@ -22,6 +22,9 @@ from machines import run
 from witness import PATIENCE, Witness
 from write_log import coalesced
 
+from kubeinformer._core import InformerCore
+from kubeinformer.cache import controller
+
 WRITES = st.lists(
     st.tuples(
         st.sampled_from(NAMESPACES),
@@ -179,3 +182,13 @@ class InformerMachine(RuleBasedStateMachine):
 def test_informer_follows_the_server(caplog: pytest.LogCaptureFixture, queue: str) -> None:
     caplog.set_level(logging.CRITICAL, "kubeinformer")
     run(partial(InformerMachine, queue=queue), examples=60, steps=25, shrink=False)
+
+
+@pytest.mark.usefixtures("quick_backoff")
+def test_informer_with_compression_follows_the_server(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dictionary is learnt in the middle of a run, from objects of which the cache keeps some."""
+    caplog.set_level(logging.CRITICAL, "kubeinformer")
+    monkeypatch.setattr(controller, "InformerCore", partial(InformerCore, dictionary_samples=4))
+    run(partial(InformerMachine, compression="zstd"), examples=30, steps=25, shrink=False)
