@@ -33,7 +33,7 @@ fn pod(number: u32, version: u32) -> String {
 fn kept_bytes() -> i64 {
     let (pod, defaults) = (pod(0, 0), TypeMeta::new("v1", "Pod"));
     let object = Object::parse(pod.as_bytes(), &defaults, false).expect("a pod");
-    object.raw().len() as i64
+    object.raw_len() as i64
 }
 
 fn list(pods: u32) -> String {
