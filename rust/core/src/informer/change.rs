@@ -270,10 +270,11 @@ impl<T: Versioned> Planner<'_, T> {
         };
         let mut objects = last_of_each_key(objects).into_iter();
         while objects.len() > 0 {
-            let piece: Vec<(Arc<T>, u64)> = objects.by_ref().take(PIECE).collect();
+            let piece: Vec<Arc<T>> = objects.by_ref().take(PIECE).collect();
             let view = self.store.read();
-            let slots = view.find_all(piece.iter().map(|(object, hash)| (object.key(), *hash)));
-            for ((object, hash), slot) in piece.into_iter().zip(slots) {
+            let slots = view.find_all(piece.iter().map(|it| (it.key(), it.key_hash())));
+            for (object, slot) in piece.into_iter().zip(slots) {
+                let hash = object.key_hash();
                 if let Some(slot) = slot {
                     listed[slot as usize] = true;
                 }
@@ -310,23 +311,23 @@ fn places<'k, T: Versioned>(
         .collect()
 }
 
-/// With the hashes of the keys. A list should not name a key twice; when it does, the last one counts, in its own
-/// place (§23).
-fn last_of_each_key<T: Keyed>(objects: Vec<Arc<T>>) -> Vec<(Arc<T>, u64)> {
-    let hashed = |object: Arc<T>| {
-        let hash = object.key_hash();
-        (object, hash)
-    };
-    let mut objects: Vec<(Arc<T>, u64)> = objects.into_iter().map(hashed).collect();
-    let mut last = HashTable::with_capacity(objects.len());
+/// A list should not name a key twice; when it does, the last one counts, in its own place (§23).
+fn last_of_each_key<T: Keyed>(mut objects: Vec<Arc<T>>) -> Vec<Arc<T>> {
+    // Small, and gone before anything else is made: a list of what did not change costs little more than itself.
+    let mut last = HashTable::<u32>::with_capacity(objects.len());
     let mut keep = vec![true; objects.len()];
-    for (place, (object, hash)) in objects.iter().enumerate() {
-        let same =
-            |other: &usize| objects[*other].1 == *hash && objects[*other].0.key() == object.key();
-        match last.entry(*hash, same, |other| objects[*other].1) {
-            Entry::Occupied(mut entry) => keep[std::mem::replace(entry.get_mut(), place)] = false,
+    let place = |place: &u32| &objects[*place as usize];
+    for (number, object) in (0..).zip(&objects) {
+        let same = |other: &u32| {
+            let other = place(other);
+            other.key_hash() == object.key_hash() && other.key() == object.key()
+        };
+        match last.entry(object.key_hash(), same, |other| place(other).key_hash()) {
+            Entry::Occupied(mut entry) => {
+                keep[std::mem::replace(entry.get_mut(), number) as usize] = false;
+            }
             Entry::Vacant(entry) => {
-                entry.insert(place);
+                entry.insert(number);
             }
         }
     }
