@@ -938,7 +938,7 @@ class InformerCore(StoreReader):
 
         Args:
             transform: what is evaluated in Rust; None = nothing.
-            external: without `transform`: it is Python's, and `process` comes back with what it has to see.
+            external: Python's own comes after it: `process` comes back with what that has to see.
         """
 
     def settle(self, untransformed: Untransformed) -> list[str]:

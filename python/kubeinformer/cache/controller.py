@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from kubeinformer._core import InformerCore, Untransformed
+from kubeinformer._core import InformerCore, Transform, Untransformed
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.fork_guard import ForkGuard
@@ -64,6 +64,10 @@ class ControllerOptions:
             told, and that of an object that nobody knew is not. In the last two an empty first list is synced at once,
             and the store has no resource version (§31), so that `wait_for_resource_version` raises RuntimeError.
             Resyncs are the same in all: every stored object.
+        keep_paths: leave out everything else while objects are read, as `transform.keep` does; () = keep all. A
+            function given to `set_transform` gets what is left.
+        drop_paths: leave out what these paths lead to, as `transform.drop` does; not together with `keep_paths`, nor
+            with a declared transform.
         compression: "zstd" = keep the JSON of objects compressed in queue, store and backlogs, which takes a fifth to a
             tenth of the memory. The reader compresses (3 to 20 us an object of 8 KB); what looks at more than key,
             uid, versions, kind, labels, generation and deletion timestamp decompresses, once a handle (2 to 10 us); so
@@ -88,7 +92,25 @@ class ControllerOptions:
     first_byte_timeout: float = 65.0
     watch_list_timeout: float = 60.0
     queue: Literal["atomic", "in_order", "delta"] = "atomic"
+    keep_paths: Sequence[str] = ()
+    drop_paths: Sequence[str] = ()
     compression: Literal["zstd"] | None = None
+
+    def cuts(self) -> Transform | None:
+        """What `keep_paths` or `drop_paths` declare.
+
+        Raises:
+            TypeError: one of them is no sequence of strings.
+            ValueError: both are given, or a path does not parse or cannot be left out.
+        """
+        for name, paths in (("keep_paths", self.keep_paths), ("drop_paths", self.drop_paths)):
+            if isinstance(paths, str) or not all(isinstance(path, str) for path in paths):
+                raise TypeError(f"{name} must be a sequence of paths, not {paths!r}")
+        if self.keep_paths and self.drop_paths:
+            raise ValueError("keep_paths and drop_paths exclude each other")
+        if self.keep_paths:
+            return Transform.keep(*self.keep_paths)
+        return Transform.drop(*self.drop_paths) if self.drop_paths else None
 
 
 class Controller:
@@ -143,7 +165,7 @@ class Controller:
             connect_timeout=options.connect_timeout,
             read_timeout=options.first_byte_timeout,
         )
-        self.transforms = Transforms(self.core, self._retries)
+        self.transforms = Transforms(self.core, self._retries, options.cuts())
         self.reflectors: dict[str, Reflector] = {}
         for namespace in (None,) if namespaces is None else namespaces:
             source = namespace or ""

@@ -41,20 +41,34 @@ def checked(transform: object) -> None:
 class Transforms:
     """See the module. `run` is the processor's; the other methods may be called from any thread."""
 
-    def __init__(self, core: InformerCore, retries: TransformRetries) -> None:
+    def __init__(self, core: InformerCore, retries: TransformRetries, cuts: Transform | None = None) -> None:
+        """`cuts`: made of what is read, before a function sees it."""
         self._core = core
+        self._cuts = cuts
         self._retries = retries
         self._function: TransformFunc | None = None
         self._errors: dict[str, BaseException] = {}
         self._lock = threading.Lock()
         self._guard = ForkGuard("this informer")
+        self.set(None)
 
     def set(self, transform: TransformFunc | Transform | None) -> None:
-        """Set the transform; to be called before the start. Raises TypeError if it is none."""
+        """Set the transform; to be called before the start.
+
+        Raises:
+            TypeError: it is none.
+            ValueError: it is a declared one beside `keep_paths` or `drop_paths`.
+        """
         checked(transform)
-        declared = transform if isinstance(transform, Transform) else None
-        self._function = None if isinstance(transform, Transform) else transform
-        self._core.set_transform(declared, external=self._function is not None)
+        declared = self._cuts
+        if isinstance(transform, Transform):
+            if declared is not None:
+                raise ValueError(
+                    f"transform: {transform!r} beside {declared!r}, which the options ask for: join the paths"
+                )
+            declared, transform = transform, None
+        self._function = transform
+        self._core.set_transform(declared, external=transform is not None)
 
     def run(self, batch: Untransformed) -> Change | None:
         """Transform a batch and take it on its way; what comes back waits for index values.

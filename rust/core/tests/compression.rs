@@ -199,7 +199,9 @@ fn an_informer_that_listed_nothing_learns_from_its_store() {
 #[test]
 fn what_a_transform_made_is_compressed_and_known_again() {
     let setup = Setup::new();
-    setup.informer.set_transformer(Some(Transformer::External));
+    setup
+        .informer
+        .set_transformer(Some(Transformer::External { cuts: None }));
     assert_eq!(setup.list(&pods(40)), 40);
     assert_eq!((setup.compressed(), setup.told()), (40, 40));
     assert_eq!(setup.stored(1).plain().section("status"), None);

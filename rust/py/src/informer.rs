@@ -196,7 +196,7 @@ impl InformerCore {
         }
     }
 
-    /// `external`: the transform is Python's; `process` comes back with what it has to see.
+    /// `external`: Python's own comes after it; `process` comes back with what that has to see.
     #[pyo3(signature = (transform, *, external=false))]
     fn set_transform(
         &self,
@@ -205,9 +205,11 @@ impl InformerCore {
         external: bool,
     ) -> PyResult<()> {
         self.birth.check()?;
-        let transformer = match transform {
-            Some(transform) => Some(Transformer::Declared(Arc::clone(&transform.core))),
-            None => external.then_some(Transformer::External),
+        let cuts = transform.map(|transform| Arc::clone(&transform.core));
+        let transformer = if external {
+            Some(Transformer::External { cuts })
+        } else {
+            cuts.map(Transformer::Declared)
         };
         py.detach(|| self.core.set_transformer(transformer));
         Ok(())

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{ObjectInformer, PendingChange};
 use crate::error::ScanError;
 use crate::informer::{Failed, FailedVersion};
-use crate::object::{NotSameError, Object, TypeMeta};
+use crate::object::{NotSameError, Object, ObjectView, TypeMeta};
 use crate::queue::{Delta, DeltaObject, DeltaType, SourceId};
 use crate::scan::list::ListSplitter;
 use crate::source::{Compression, Transformer};
@@ -117,7 +117,7 @@ impl ObjectInformer {
         &self,
         mut deltas: Vec<Delta<Object>>,
     ) -> Result<PendingTransform, Vec<Delta<Object>>> {
-        if !matches!(*self.transformer.read(), Some(Transformer::External)) {
+        if !matches!(*self.transformer.read(), Some(Transformer::External { .. })) {
             return Err(deltas);
         }
         let wanted = self.untransformed(&mut deltas);
@@ -218,7 +218,11 @@ impl ObjectInformer {
     /// tries the transform again: iff it is the very version that failed, and nothing newer of that key came meanwhile.
     /// A version that is newer than the failed one comes by the watch, where it is in the source's scope and in order.
     pub fn refetched(&self, body: &[u8], list: bool) -> Result<(), ScanError> {
-        let keep_managed_fields = self.read_options.keep_managed_fields;
+        let transformer = self.transformer.read().clone();
+        let read = |view: &ObjectView<'_>, defaults: &TypeMeta| {
+            let keep_managed_fields = self.read_options.keep_managed_fields;
+            Transformer::read(transformer.as_ref(), view, defaults, keep_managed_fields)
+        };
         let mut objects = Vec::new();
         if list {
             let mut splitter = ListSplitter::new(self.read_options.max_object);
@@ -226,14 +230,14 @@ impl ObjectInformer {
                 let defaults = item.defaults;
                 let view = item.into_view()?;
                 if self.failed().lock().contains_key(&view.key()) {
-                    objects.push(Arc::new(view.to_object(defaults, keep_managed_fields)));
+                    objects.push(Arc::new(read(&view, defaults)?));
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
             splitter.finish()?;
         } else {
-            let object = Object::parse(body, &TypeMeta::default(), keep_managed_fields)?;
-            objects.push(Arc::new(object));
+            let view = ObjectView::scan(body, 0)?;
+            objects.push(Arc::new(read(&view, &TypeMeta::default())?));
         }
         self.refetched.lock().append(&mut objects);
         self.wake_processor();

@@ -114,8 +114,33 @@ impl Default for ReadOptions {
 pub enum Transformer {
     /// While they are read.
     Declared(Arc<Transform>),
-    /// By the caller of the processor; what is read is queued as it is.
-    External,
+    /// By the caller of the processor; what is read is queued as it is, but for what the cuts leave out.
+    External {
+        /// Made while they are read.
+        cuts: Option<Arc<Transform>>,
+    },
+}
+
+impl Transformer {
+    fn cuts(&self) -> Option<&Transform> {
+        match self {
+            Self::Declared(cuts) => Some(cuts),
+            Self::External { cuts } => cuts.as_deref(),
+        }
+    }
+
+    /// An object as it is queued.
+    pub(crate) fn read(
+        transformer: Option<&Self>,
+        view: &ObjectView<'_>,
+        defaults: &TypeMeta,
+        keep_managed_fields: bool,
+    ) -> Result<Object, ScanError> {
+        match transformer.and_then(Self::cuts) {
+            Some(cuts) => view.to_transformed(cuts, defaults, keep_managed_fields),
+            None => Ok(view.to_object(defaults, keep_managed_fields)),
+        }
+    }
 }
 
 /// The transformer that the sources of an informer share.
@@ -199,15 +224,10 @@ impl Source {
     fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Result<Arc<Object>, ScanError> {
         let keep_managed_fields = self.options.keep_managed_fields;
         let transformer = self.transformer.read().clone();
-        let object = match &transformer {
-            Some(Transformer::Declared(transform)) => {
-                view.to_transformed(transform, defaults, keep_managed_fields)?
-            }
-            Some(Transformer::External) | None => view.to_object(defaults, keep_managed_fields),
-        };
+        let object = Transformer::read(transformer.as_ref(), view, defaults, keep_managed_fields)?;
         let known = self.stored_version(&object);
         let is_equal = |known: &Arc<Object>| match transformer {
-            Some(Transformer::External) => known.is_made_of(&object),
+            Some(Transformer::External { .. }) => known.is_made_of(&object),
             _ => known.same_version(&object),
         };
         if let Some(known) = known.filter(is_equal) {

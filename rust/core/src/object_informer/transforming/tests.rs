@@ -21,7 +21,7 @@ pub(super) fn informer_of(queue: QueueMode) -> (ObjectInformer, Source) {
         ..InformerOptions::default()
     };
     let informer = ObjectInformer::new(options, ReadOptions::default());
-    informer.set_transformer(Some(Transformer::External));
+    informer.set_transformer(Some(Transformer::External { cuts: None }));
     let source = informer.add_source();
     (informer, source)
 }
