@@ -55,13 +55,7 @@ impl KubeObject {
     /// Lets go of the interpreter while it decompresses what is large.
     fn plain(&self, py: Python<'_>) -> Plain<'_> {
         if self.decompressed.get().is_none() {
-            let decompress = || self.object.decompressed();
-            let attached = !self.object.is_compressed() || self.object.raw_len() <= SMALL;
-            let decompressed = if attached {
-                decompress()
-            } else {
-                py.detach(decompress)
-            };
+            let decompressed = detached_if_large(py, &self.object, || self.object.decompressed());
             let Some(decompressed) = decompressed else {
                 return self.object.plain();
             };
@@ -86,6 +80,19 @@ impl KubeObject {
             .get(py)
             .expect("set by this thread or another one")
             .bind(py))
+    }
+}
+
+/// Work that decompresses the object if it is compressed.
+fn detached_if_large<R: Send>(
+    py: Python<'_>,
+    object: &Object,
+    work: impl FnOnce() -> R + Send,
+) -> R {
+    if object.is_compressed() && object.raw_len() > SMALL {
+        py.detach(work)
+    } else {
+        work()
     }
 }
 
@@ -296,8 +303,9 @@ impl KubeObject {
             return Ok(py.NotImplemented());
         };
         let other = other.get();
-        let same =
-            Arc::ptr_eq(&self.object, &other.object) || self.object.same_bytes(&other.object);
+        let same_bytes = || self.object.same_bytes(&other.object);
+        let same = Arc::ptr_eq(&self.object, &other.object)
+            || detached_if_large(py, &self.object, same_bytes);
         let equal = same && self.origin.resource == other.origin.resource;
         Ok((equal == matches!(op, CompareOp::Eq))
             .into_pyobject(py)?
