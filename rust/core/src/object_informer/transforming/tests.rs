@@ -7,7 +7,9 @@ use crate::informer::{InformerOptions, QueueMode};
 use crate::listener::{Backlog, Listener, Popped};
 use crate::notification::Notification;
 use crate::object_informer::Processed;
+use crate::path::Path;
 use crate::source::{ListReader, ReadOptions, Relist, Source};
+use crate::transform::Transform;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -340,4 +342,22 @@ fn what_fails_is_forgotten_with_its_own_list_only() {
     process(&informer);
     let failed: Vec<String> = informer.failed().lock().keys().cloned().collect();
     assert_eq!(failed, ["b"]);
+}
+
+#[test]
+fn what_is_asked_for_again_is_cut_as_what_is_read() {
+    let (informer, source) = informer();
+    let cuts = Transform::drop(vec![Path::compile("spec").unwrap()]).unwrap();
+    let cuts = Some(Arc::new(cuts));
+    informer.set_transformer(Some(Transformer::External { cuts }));
+    let with_spec = |json: &str| json.replace(",\"status\"", ",\"spec\":{},\"status\"");
+    list(&source, "10", &[with_spec(&object("a", "7", "bad"))]);
+    process(&informer);
+    let again = with_spec(parsed("a", "7", "x").plain().json());
+    informer.refetched(again.as_bytes(), false).unwrap();
+    assert_eq!(process(&informer), ["a"]);
+    assert_eq!(stored(&informer, "a").plain().section("spec"), None);
+    list(&source, "11", &[with_spec(&object("a", "8", "x"))]);
+    assert_eq!(process(&informer), ["a"]);
+    assert_eq!(stored(&informer, "a").plain().section("spec"), None);
 }
