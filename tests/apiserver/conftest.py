@@ -19,6 +19,7 @@ import pytest
 from kubernetes.client import ApiClient
 from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION
 
+from informer.informer_fixtures import both_transports
 from informer.informer_support import informer_threads
 from kubeinformer import SharedInformerFactory
 
@@ -26,6 +27,8 @@ from .binaries import Binaries, BinariesUnavailableError, find_or_build
 from .cluster import Access, Cluster
 from .rest import delete_namespace, ensure_namespace
 from .tweaks import Gate
+
+__all__ = ["both_transports"]
 
 _OWN = {"fresh_cluster", "binaries"}
 _ANY = _OWN | {"cluster"}

@@ -28,6 +28,8 @@ TIMEOUT = 30.0
 
 MakeFactory = Callable[..., SharedInformerFactory]
 
+pytestmark = pytest.mark.usefixtures("both_transports")
+
 # A watch asks for two or three seconds, and no wait for a silent server is long.
 IMPATIENT = ControllerOptions(watch_timeout=2.0, watch_grace=0.5, connect_timeout=1.0, first_byte_timeout=2.0)
 
