@@ -1,7 +1,7 @@
 """A whole controller: writes onto every ReplicaSet how many of its pods run, as an annotation.
 
-The informers' handlers only add keys to a queue; four workers take them and make true, for one ReplicaSet at a time,
-what the caches say. What fails is tried again, later and later.
+The informers put keys into a queue; four workers take them and make true, for one ReplicaSet at a time, what the caches
+say. What fails is tried again, later and later.
 
 Run it against the cluster of your kubeconfig: `python examples/controller.py`. Ctrl-C ends it.
 """
@@ -10,22 +10,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
 
 from kubernetes import config
 from kubernetes.client import ApiClient, AppsV1Api
 
 from kubeinformer import NotFoundError, SharedInformerFactory, index
 from kubeinformer.cache import split_meta_namespace_key
-from kubeinformer.workqueue import RateLimitingQueue, enqueue_handler, run_workers
+from kubeinformer.workqueue import RateLimitingQueue, run_workers
 
 ANNOTATION = "example.com/running-pods"
-
-
-def replica_set_of(pod: Any) -> str | None:
-    """The key of the ReplicaSet that controls a pod; a deleted pod answers as well, from its last state."""
-    owner = pod.controller_owner
-    return f"{pod.namespace}/{owner['name']}" if owner and owner["kind"] == "ReplicaSet" else None
 
 
 class RunningPods:
@@ -38,9 +31,10 @@ class RunningPods:
         self._pods = self._factory.core().v1().pods().informer()
         self._queue: RateLimitingQueue[str] = RateLimitingQueue(name="running-pods")
 
-        self._pods.add_indexers({"replica set": index.controller_owner("ReplicaSet")})
-        self._replica_sets.informer().add_event_handler(enqueue_handler(self._queue))
-        self._pods.add_event_handler(enqueue_handler(self._queue, replica_set_of))
+        replica_set = index.controller_owner("ReplicaSet")
+        self._pods.add_indexers({"replica set": replica_set})
+        self._pods.enqueue(self._queue, replica_set)
+        self._replica_sets.informer().enqueue(self._queue)
 
     def reconcile(self, key: str) -> None:
         """Write the number of one ReplicaSet if it is not there; whatever raises is tried again."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeinformer import cache, index, transform
 from kubeinformer._core import (
+    Filter,
     Index,
     JSONMapping,
     JSONSequence,
@@ -21,6 +22,7 @@ from kubeinformer._core import (
 )
 from kubeinformer._lazy import lazily
 from kubeinformer.cache.controller import ControllerOptions
+from kubeinformer.cache.enqueueing import EnqueueRegistration
 from kubeinformer.cache.event_handler import (
     FilteringResourceEventHandler,
     ResourceEventHandler,
@@ -52,9 +54,10 @@ from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 
 if TYPE_CHECKING:
+    from kubeinformer import filter as filter
     from kubeinformer import workqueue
 else:
-    __getattr__, __dir__ = lazily(__name__, {"workqueue": None})
+    __getattr__, __dir__ = lazily(__name__, {"filter": None, "workqueue": None})
 
 os.register_at_fork(after_in_child=after_fork_in_child)
 # Also what makes `match` take them apart.
@@ -71,9 +74,11 @@ __all__ = [
     "ControllerOptions",
     "DecodeError",
     "DeletedFinalStateUnknown",
+    "EnqueueRegistration",
     "Error",
     "Event",
     "EventStream",
+    "Filter",
     "FilteringResourceEventHandler",
     "ForkedError",
     "HandlerRegistration",

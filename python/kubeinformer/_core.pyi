@@ -32,7 +32,9 @@ __all__ = [
     "CoreRateLimiter",
     "DelayingQueue",
     "DeltaFIFO",
+    "Enqueuer",
     "FakeClock",
+    "Filter",
     "HTTPClient",
     "HTTPExchange",
     "Index",
@@ -327,6 +329,89 @@ class Index:
     @staticmethod
     def namespace() -> Index:
         """By namespace (client-go's MetaNamespaceIndexFunc)."""
+
+@final
+class Filter:
+    """What somebody wants to hear of; see `kubeinformer.filter`, which makes them. Combined with `&`, `|` and `~`.
+
+    Immutable, hashable, and equal iff written alike.
+    """
+
+    @staticmethod
+    def labels(selector: Selector) -> Filter:
+        """By labels."""
+
+    @staticmethod
+    def fields(selector: str) -> Filter:
+        """By a field selector.
+
+        Raises:
+            ValueError: it does not parse; the message points at the character.
+        """
+
+    @staticmethod
+    def namespace(*names: str) -> Filter:
+        """By namespace.
+
+        Raises:
+            TypeError: there is none.
+        """
+
+    @staticmethod
+    def name(*names: str) -> Filter:
+        """By name.
+
+        Raises:
+            TypeError: there is none.
+        """
+
+    @staticmethod
+    def exists(path: str) -> Filter:
+        """By whether something other than null is at a path.
+
+        Raises:
+            ValueError: the path does not parse; the message points at the character.
+        """
+
+    @staticmethod
+    def is_in(path: str, *values: str) -> Filter:
+        """By the value at a path.
+
+        Raises:
+            ValueError: the path does not parse; the message points at the character.
+            TypeError: there is no value.
+        """
+
+    @staticmethod
+    def changed(*paths: str) -> Filter:
+        """By whether an update changes what is at one of the paths.
+
+        Raises:
+            ValueError: a path does not parse; the message points at the character.
+            TypeError: there is none.
+        """
+
+    @property
+    def compares(self) -> bool:
+        """Whether it has a `changed` in it."""
+
+    def matches(self, obj: KubeObject, old: KubeObject | None = None) -> bool:
+        """Whether it accepts an object; with `old`, whether it lets an update pass as one: both states are accepted."""
+
+    def __and__(self, other: Filter, /) -> Filter: ...
+    def __or__(self, other: Filter, /) -> Filter: ...
+    def __rand__(self, value: Filter, /) -> Filter: ...
+    def __ror__(self, value: Filter, /) -> Filter: ...
+    def __invert__(self) -> Filter: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Enqueuer:
+    """What puts keys into a queue, as `InformerCore.add_enqueuer` returns it."""
+
+    def stats(self) -> tuple[int, int]:
+        """Keys put in so far, repeated ones too, and notifications that its filter kept out."""
 
 @final
 class Transform:
@@ -896,6 +981,7 @@ class InformerCore(StoreReader):
         queue: str = "atomic",
         compression: str | None = None,
         dictionary_samples: int = 1000,
+        filter: Filter | None = None,
     ) -> Self:
         """Make it; nothing runs.
 
@@ -910,6 +996,7 @@ class InformerCore(StoreReader):
             queue: "atomic", "in_order" or "delta"; see `kubeinformer.ControllerOptions`.
             compression: "zstd" = keep the JSON of objects compressed; None = as it is.
             dictionary_samples: from how many objects a dictionary is learnt; a first list of a tenth of that is enough.
+            filter: what it holds, of objects as the server sent them; None = everything.
 
         Raises:
             ValueError: `queue` or `compression` is none of these.
@@ -1031,13 +1118,18 @@ class InformerCore(StoreReader):
         """
 
     def add_listener(
-        self, *, resync_period: float | None = None, backlog: tuple[int, int] | None = None
+        self,
+        *,
+        resync_period: float | None = None,
+        backlog: tuple[int, int] | None = None,
+        filter: Filter | None = None,
     ) -> Listener | None:
         """Make a listener, which gets an addition for all that is stored (§142) and then every change.
 
         Args:
             resync_period: seconds after which it gets updates of all objects with themselves (§125); None or 0 = never.
             backlog: notifications and bytes that may wait before they are merged per key; None = no bound (§139).
+            filter: what it gets of that; None = all.
 
         Returns:
             None when the informer is stopped (§143).
@@ -1045,6 +1137,33 @@ class InformerCore(StoreReader):
 
     def remove_listener(self, listener: Listener) -> bool:
         """Close a listener; False when it is not one of this informer (any more)."""
+
+    def add_enqueuer(
+        self,
+        queue: Queue[str],
+        key: Index | None = None,
+        when: Filter | None = None,
+        *,
+        priority: int = 0,
+        low_priority: int = 0,
+        resync_period: float | None = None,
+    ) -> Enqueuer | None:
+        """Put keys of what is stored, and of every change, into a queue, on the thread that writes the store.
+
+        Args:
+            queue: where to; it is not kept alive.
+            key: what gives the keys of an object; None = its own.
+            when: the changes that count; None = all.
+            priority: of changes.
+            low_priority: of additions of the first list and of resyncs.
+            resync_period: see `add_listener`.
+
+        Returns:
+            None when the informer is stopped.
+        """
+
+    def remove_enqueuer(self, enqueuer: Enqueuer) -> bool:
+        """Put nothing in any more; False when it is not one of this informer (any more)."""
 
     def wait_for_resource_version(
         self, resource_version: str, timeout: float | None = None, namespace: str | None = None
@@ -1152,6 +1271,9 @@ class Listener:
 
     def stats(self) -> tuple[int, int, int, int]:
         """Notifications that wait and their bytes; notifications taken, and merged into others, so far."""
+
+    def filtered(self) -> int:
+        """Notifications that its filter kept out so far."""
 
     def close(self) -> None:
         """Drop what waits, and end `pop_batch` for good (§146)."""

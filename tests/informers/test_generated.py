@@ -16,6 +16,7 @@ import pytest
 from kubernetes import client
 from mypy import api as mypy_api
 
+from kubeinformer import filter
 from kubeinformer.cache.listers import ClusterLister, NamespacedLister
 from kubeinformer.informers import generate
 from kubeinformer.informers._built_in import accessor, discover, group_name
@@ -146,7 +147,7 @@ def test_accessors_have_the_names_of_client_go(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("resource", BUILT_IN, ids=str)
 def test_accessor_lister_and_model_fit_the_resource(resource: Resource) -> None:
-    selectors = {"label_selector": "app=web", "field_selector": "metadata.name=web"}
+    selectors = {"label_selector": "app=web", "field_selector": "metadata.name=web", "filter": filter.name("web")}
     scope = {"namespaces": ["a", "b"], **selectors} if resource.namespaced else selectors
     informer_class, passed_on = ACCESSORS[way(resource)](**scope)
     assert passed_on == scope

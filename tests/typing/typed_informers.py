@@ -12,6 +12,7 @@ from kubernetes.client import V1Deployment, V1Node, V1Pod
 
 from kubeinformer import (
     DeletedFinalStateUnknown,
+    EnqueueRegistration,
     Event,
     EventStream,
     FilteringResourceEventHandler,
@@ -23,11 +24,13 @@ from kubeinformer import (
     SharedIndexInformer,
     SharedInformerFactory,
     SyncResult,
+    filter,
     wait_for,
 )
 from kubeinformer.cache import IndexerSnapshot, MemoryUsage
 from kubeinformer.cache.synctrack import AsyncTracker, Lazy, SingleFileTracker
 from kubeinformer.transport import Transport
+from kubeinformer.workqueue import RateLimitingQueue
 
 
 def takes_pod(pod: V1Pod) -> None: ...
@@ -59,6 +62,12 @@ def handlers(informer: SharedIndexInformer[V1Pod]) -> None:
         ResourceEventHandlerFuncs(add_func=takes_pod, update_func=takes_pods, delete_func=takes_deleted)
     )
     assert_type(registration, HandlerRegistration[V1Pod])
+    moved = filter.labels("app=web") & ~filter.changed("spec.nodeName")
+    assert_type(informer.add_event_handler(PodHandler(), filter=moved), HandlerRegistration[V1Pod])
+    informer.add_event_handler(PodHandler(), filter="app=web")  # error: arg-type
+    assert_type(informer.enqueue(RateLimitingQueue[str](), "spec.nodeName", moved), EnqueueRegistration)
+    informer.enqueue(RateLimitingQueue[int]())  # error: arg-type
+    filter.labels("app=web") & "tier=a"  # error: operator
     informer.add_event_handler(ResourceEventHandlerFuncs(add_func=lambda pod: assert_type(pod, V1Pod)))
     informer.add_event_handler(ResourceEventHandlerDetailedFuncs(add_func=takes_pod_and_flag))
     informer.add_event_handler(FilteringResourceEventHandler(accepts_pod, PodHandler()))

@@ -11,6 +11,7 @@ from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
 from kubeinformer._lazy import lazily
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.done_checker import DoneChecker, is_done
+from kubeinformer.cache.enqueueing import EnqueueRegistration
 from kubeinformer.cache.event_handler import (
     FilteringResourceEventHandler,
     ResourceEventHandler,
@@ -101,6 +102,7 @@ __all__ = [
     "DeletedFinalStateUnknown",
     "DeltaFIFO",
     "DoneChecker",
+    "EnqueueRegistration",
     "Event",
     "EventStream",
     "ExpirationCache",

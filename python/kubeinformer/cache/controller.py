@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from kubeinformer._core import InformerCore, Transform, Untransformed
+from kubeinformer._core import Filter, InformerCore, Transform, Untransformed
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.fork_guard import ForkGuard
@@ -126,6 +126,7 @@ class Controller:
         name: str,
         options: ControllerOptions,
         identity: InformerNameAndResource | None = None,
+        filter: Filter | None = None,
     ) -> None:
         """Make it; nothing is sent and no thread runs before `start`.
 
@@ -137,6 +138,7 @@ class Controller:
             name: for threads and logs.
             options: the rest.
             identity: whose name is put before `name` in threads and logs.
+            filter: what is stored of what is listed and watched; None = everything.
         """
         self.name = name
         self.identity = identity
@@ -153,6 +155,7 @@ class Controller:
             decode_cache=options.decode_cache,
             queue=options.queue,
             compression=options.compression,
+            filter=filter,
         )
         self.index_functions = IndexFunctions(self.core)
         self.index_functions.add({"namespace": namespace_index()})

@@ -124,6 +124,10 @@ class HandlerRegistration(Generic[T]):
         """Notifications that were merged into others because the handler was too slow for its backlog."""
         return self.listener.stats()[3]
 
+    def filtered(self) -> int:
+        """Notifications of which the filter let the handler hear nothing."""
+        return self.listener.filtered()
+
     def _run(self) -> None:
         while self._deliver():
             pass

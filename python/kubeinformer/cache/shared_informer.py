@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from kubeinformer._core import Index, KubeObject, Transform
+from kubeinformer._core import Filter, Index, KubeObject, Queue, Transform
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_period, check_stop
 from kubeinformer.cache.controller import Controller, WatchErrorHandler, join
 from kubeinformer.cache.done_checker import SyncChecker
+from kubeinformer.cache.enqueueing import LOW_PRIORITY, EnqueueRegistration, check_filter
 from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
 from kubeinformer.cache.handlers import DEFAULT_BACKLOG, Backlog, Handlers, backlog_limits
@@ -76,6 +77,7 @@ class SharedIndexInformer(Generic[T]):
         resync_period: float | None = None,
         *,
         backlog: Backlog = DEFAULT_BACKLOG,
+        filter: Filter | None = None,
     ) -> HandlerRegistration[T]:
         """Call `handler` for everything that is in the store and for every later change (client-go §141, §142).
 
@@ -89,18 +91,22 @@ class SharedIndexInformer(Generic[T]):
                 the factory's period is 0 (unlike §131).
             backlog: (notifications, bytes) that may wait before they are merged per key, so that the handler still
                 learns every object's state but not every step; "grow" = without bound, as in client-go.
+            filter: what the handler wants to hear of, see `kubeinformer.filter`: evaluated in Rust, on the thread that
+                writes the cache. It looks at the object as the cache has it, also for a typed informer.
 
         Returns:
             The registration, for `remove_event_handler` and `has_synced`.
 
         Raises:
-            TypeError: `handler` lacks a method or has a coroutine function for one, or `resync_period` is no number.
+            TypeError: `handler` lacks a method or has a coroutine function for one, `resync_period` is no number, or
+                `filter` no filter.
             ValueError: `resync_period` is negative, or `backlog` is not as above.
             Error: the informer is stopped (§143).
         """
         check_handler(handler)
+        check_filter("filter", filter)
         period = self._resync_period(resync_period)
-        listener = self._core.add_listener(resync_period=period, backlog=backlog_limits(backlog))
+        listener = self._core.add_listener(resync_period=period, backlog=backlog_limits(backlog), filter=filter)
         if listener is None:
             raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
         registration = HandlerRegistration(self._core, listener, handler, self._convert, self._controller.label)
@@ -152,20 +158,75 @@ class SharedIndexInformer(Generic[T]):
             thread.join(timeout)
         return not thread.is_alive()
 
-    def events(self, timeout: float | None = None, *, backlog: Backlog = DEFAULT_BACKLOG) -> EventStream[T]:
+    def events(
+        self,
+        timeout: float | None = None,
+        *,
+        backlog: Backlog = DEFAULT_BACKLOG,
+        filter: Filter | None = None,
+    ) -> EventStream[T]:
         """Pull instead of push: everything that is in the store, then every change, from the moment of this call.
 
         Args:
             timeout: seconds without an event after which the iteration ends; None = it ends when the informer stops.
             backlog: see `add_event_handler`.
+            filter: see `add_event_handler`. What it keeps out is no event for `timeout` either.
 
         Raises:
+            TypeError: `filter` is no filter.
             Error: the informer is stopped.
         """
-        listener = self._core.add_listener(backlog=backlog_limits(backlog))
+        check_filter("filter", filter)
+        listener = self._core.add_listener(backlog=backlog_limits(backlog), filter=filter)
         if listener is None:
             raise Error(f"informer {self.name} has stopped already")
         return EventStream(self._core, listener, self._convert, timeout)
+
+    def enqueue(
+        self,
+        queue: Queue[str],
+        key: Index | str | None = None,
+        when: Filter | None = None,
+        resync_period: float | None = None,
+        *,
+        priority: int = 0,
+        low_priority: int = LOW_PRIORITY,
+    ) -> EnqueueRegistration:
+        """Put the keys of what is in the store, and of what changes, into a workqueue, straight from Rust.
+
+        The queue gets what `add_event_handler(enqueue_handler(queue, key), filter=when)` would add to it, but no Python
+        code is called for it and no thread runs: a key waits in the queue before it is a Python object, once however
+        often it comes. Of an update the old state's keys are added too, so with the key of an owner the former owner
+        hears of it. May be called at any time. A subclass's `add` is not called.
+
+        Args:
+            queue: where to.
+            key: None = the object's `namespace/name`; else each value that this index has for an object, such as
+                `index.controller_owner("ReplicaSet")` (controller-runtime's EnqueueRequestForOwner), a path, or
+                `index.join(...)`. An object without a value adds nothing.
+            when: what to hear of, see `kubeinformer.filter`.
+            resync_period: see `add_event_handler`.
+            priority: of changes.
+            low_priority: of objects of the first list and of resyncs.
+
+        Returns:
+            The registration, to end it.
+
+        Raises:
+            TypeError: an argument is of a wrong type.
+            ValueError: `resync_period` is negative, or the path does not parse.
+            Error: the informer is stopped.
+        """
+        return EnqueueRegistration(
+            self._core,
+            self._controller.label,
+            queue,
+            key,
+            when,
+            priority=priority,
+            low_priority=low_priority,
+            resync_period=self._resync_period(resync_period),
+        )
 
     def set_watch_error_handler(self, handler: WatchErrorHandler) -> None:
         """Call `handler(reflector, error)` on the reader's thread for each failure to list or watch (client-go §82).

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from kubeinformer._core import Transform
+from kubeinformer._core import Filter, Transform
 from kubeinformer.cache.controller import ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.shared_informer import SharedIndexInformer
@@ -70,6 +70,7 @@ class DynamicSharedInformerFactory:
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> GenericInformer:
         """Informer and lister; whether the server knows the resource shows when it is listed (client-go §183).
 
@@ -80,6 +81,7 @@ class DynamicSharedInformerFactory:
             namespaces: instead of the factory's.
             label_selector: beside the factory's options.
             field_selector: beside the factory's options.
+            filter: what the cache holds of that; see `SharedInformerFactory.for_resource`.
         """
         return self._factory.for_resource(
             group_version,
@@ -88,6 +90,7 @@ class DynamicSharedInformerFactory:
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def start(self, stop: threading.Event | None = None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kubeinformer._core import KubeObject, Transform
+from kubeinformer._core import Filter, KubeObject, Transform
 from kubeinformer.cache.arguments import check_period, check_stop
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.fork_guard import ForkGuard
@@ -128,8 +128,9 @@ class SharedInformerFactory(Groups):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> R:
-        return cls(self._informer(cls.resource, namespaces, label_selector, field_selector))
+        return cls(self._informer(cls.resource, namespaces, label_selector, field_selector, filter))
 
     def for_resource(
         self,
@@ -140,6 +141,7 @@ class SharedInformerFactory(Groups):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> GenericInformer:
         """Informer and lister of any resource, custom ones included; nothing is asked of the server now.
 
@@ -150,14 +152,20 @@ class SharedInformerFactory(Groups):
             namespaces: instead of the factory's.
             label_selector: beside the factory's options.
             field_selector: beside the factory's options.
+            filter: what the cache holds of that, see `kubeinformer.filter`. The server sends everything, and what the
+                filter does not accept, as the server sent it, is not kept: for readers and handlers it is not there. An
+                object that begins to be accepted is new, one that ceases to be is deleted, with the last state that
+                was accepted as its final one, as in a watch with a selector. A filter costs no memory for what it
+                rejects; a selector, where the server knows it, saves the traffic too.
 
         Raises:
-            ValueError: an argument does not name a resource, or `namespaces` are given for one that has none.
-            TypeError: `namespaces` or a selector is of a wrong type.
+            ValueError: an argument does not name a resource, `namespaces` are given for one that has none, or `filter`
+                has a `changed` in it.
+            TypeError: `namespaces`, a selector or `filter` is of a wrong type.
         """
         self._guard.check()
         resource = named_resource(group_version, plural, namespaced)
-        return GenericInformer(self._informer(resource, namespaces, label_selector, field_selector))
+        return GenericInformer(self._informer(resource, namespaces, label_selector, field_selector, filter))
 
     def _informer(
         self,
@@ -165,13 +173,14 @@ class SharedInformerFactory(Groups):
         namespaces: Sequence[str] | None,
         label_selector: str | None,
         field_selector: str | None,
+        filter: Filter | None,
     ) -> SharedIndexInformer[KubeObject]:
         self._guard.check()
         own = checked_namespaces(namespaces)
         if own is not None and not resource.namespaced:
             raise ValueError(f"namespaces must be None: {resource} has none")
         default = self._namespaces if resource.namespaced else None
-        scope = Scope(own or default, label_selector, field_selector)
+        scope = Scope(own or default, label_selector, field_selector, filter)
         with self._lock:
             informer = self._informers.get((resource, scope))
             if informer is not None:
@@ -181,6 +190,7 @@ class SharedInformerFactory(Groups):
                 resource,
                 namespaces=scope.namespaces,
                 list_options=lambda: self._list_options(scope),
+                filter=filter,
                 name=informer_name(resource, scope.suffix(default), {other.name for other in self._informers.values()}),
                 options=self._options,
                 identity=None if self._informer_name is None else self._informer_name.with_resource(resource),

@@ -112,7 +112,7 @@ def _version_module(resources: list[Resource]) -> str:
         pragma="\n# The models are used, as type arguments in strings, which ruff does not read.\n# ruff: noqa: F401\n",
     )
     # The listers stay qualified: NamespaceLister is also what client-go calls the lister of the kind Namespace.
-    text += "from typing import TYPE_CHECKING, TypeVar\n\nfrom kubeinformer._core import KubeObject\n"
+    text += "from typing import TYPE_CHECKING, TypeVar\n\nfrom kubeinformer._core import Filter, KubeObject\n"
     text += "from kubeinformer.cache import listers\n"
     text += "from kubeinformer.informers.generic import GroupVersion, ResourceInformer\n"
     text += "from kubeinformer.resource import Resource\n\nif TYPE_CHECKING:\n"
@@ -145,12 +145,12 @@ def _resource_classes(resource: Resource) -> str:
 
 def _accessor_method(resource: Resource) -> str:
     scope = {"namespaces": "Sequence[str]"} if resource.namespaced else {}
-    scope |= {"label_selector": "str", "field_selector": "str"}
+    scope |= {"label_selector": "str", "field_selector": "str", "filter": "Filter"}
     text = f"\n    def {accessor(resource)}(\n        self,\n        *,\n"
     text += "".join(f"        {name}: {type_name} | None = None,\n" for name, type_name in scope.items())
     text += f"    ) -> {resource.kind}Informer:\n"
     which = f"{plural_kind(resource)} in the namespaces" if resource.namespaced else plural_kind(resource)
-    text += f'        """{which} that match the selectors; None means as the factory has it."""\n'
+    text += f'        """{which} that match; None means as the factory has it."""\n'
     arguments = [f"{resource.kind}Informer", *(f"{name}={name}" for name in scope)]
     return text + _fit(8, "return self._factory._resource_informer(", arguments, ")")
 

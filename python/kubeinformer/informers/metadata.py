@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kubeinformer._core import KubeObject, Transform
+from kubeinformer._core import Filter, KubeObject, Transform
 from kubeinformer.cache.controller import ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.listers import GenericLister
@@ -81,6 +81,7 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MetadataInformer:
         """See `DynamicSharedInformerFactory.for_resource`."""
         whole = super().for_resource(
@@ -90,6 +91,7 @@ class MetadataSharedInformerFactory(DynamicSharedInformerFactory):
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
         return MetadataInformer(whole.informer(), self._cut)
 

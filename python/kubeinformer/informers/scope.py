@@ -8,23 +8,29 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from kubeinformer._core import Filter
+from kubeinformer.cache.enqueueing import check_filter
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Namespaces (None = the whole cluster) and selectors (None = those of the factory)."""
+    """Namespaces (None = the whole cluster), selectors (None = those of the factory), and a filter (None = all)."""
 
     namespaces: tuple[str, ...] | None
     label_selector: str | None = None
     field_selector: str | None = None
+    filter: Filter | None = None
 
     def __post_init__(self) -> None:
         for name in ("label_selector", "field_selector"):
             selector = getattr(self, name)
             if not isinstance(selector, str | None):
                 raise TypeError(f"{name} must be a string or None, not {type(selector).__name__}")
+        check_filter("filter", self.filter)
+        if self.filter is not None and self.filter.compares:
+            raise ValueError(f"filter must not have a changed() in it, as it says what is in the cache: {self.filter}")
 
     def suffix(self, default: tuple[str, ...] | None) -> str:
         """What a name says of it; nothing of what is the factory's."""
@@ -35,6 +41,8 @@ class Scope:
             parts.append(f"label_selector={self.label_selector}")
         if self.field_selector is not None:
             parts.append(f"field_selector={self.field_selector}")
+        if self.filter is not None:
+            parts.append(f"filter={self.filter}")
         return f"[{'; '.join(parts)}]" if parts else ""
 
     def narrow(self, options: ListOptions) -> ListOptions:

@@ -1,11 +1,11 @@
 """client-go's util/workqueue: what a controller has to look at, each key once and by one worker at a time.
 
-An informer's handler adds keys, workers get them, reconcile, and say `done`. A key that is added again before a worker
-got it is there once; one that is added while it is processed comes again afterwards (client-go §184, §185). Items are
-any hashable objects; for keys, `str` is the quickest.
+An informer, or its handler, adds keys, workers get them, reconcile, and say `done`. A key that is added again before a
+worker got it is there once; one that is added while it is processed comes again afterwards (client-go §184, §185).
+Items are any hashable objects; for keys, `str` is the quickest.
 
     queue = RateLimitingQueue[str](name="pods")
-    informer.add_event_handler(enqueue_handler(queue))
+    informer.enqueue(queue)
     run_workers(queue, reconcile, workers=4, stop=stop)
 
 Every method may be called from any thread and may be called from `reconcile`, from handlers, and from the `__eq__` and
@@ -25,8 +25,9 @@ from kubeinformer._core import (
     RateLimitingQueue,
     WithMaxWaitRateLimiter,
 )
+from kubeinformer.cache.enqueueing import LOW_PRIORITY
 from kubeinformer.errors import ShutDown
-from kubeinformer.workqueue.handler import LOW_PRIORITY, EnqueueHandler, enqueue_handler
+from kubeinformer.workqueue.handler import EnqueueHandler, enqueue_handler
 from kubeinformer.workqueue.metrics import (
     CounterMetric,
     GaugeMetric,

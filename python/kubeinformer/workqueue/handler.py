@@ -10,12 +10,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
 from kubeinformer._core import Queue
+from kubeinformer.cache.enqueueing import LOW_PRIORITY
 from kubeinformer.cache.keys import deletion_handling_meta_namespace_key_func
 
 T = TypeVar("T", bound=Hashable)
-
-LOW_PRIORITY = -100
-"""Of adds of the initial list and of a resync, unless the handler says otherwise (controller-runtime's LowPriority)."""
 
 
 class EnqueueHandler(Generic[T]):

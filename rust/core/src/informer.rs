@@ -14,6 +14,8 @@ pub mod queue;
 mod wait;
 
 #[cfg(test)]
+mod filter_tests;
+#[cfg(test)]
 mod mode_tests;
 #[cfg(test)]
 mod model_tests;
@@ -33,10 +35,11 @@ use crate::queue::{Delta, DEFAULT_BATCH_SIZE};
 use crate::store::Store;
 use crate::versioned::Versioned;
 use crate::write_batch::WriteBatch;
-use handlers::Registration;
+use handlers::{tell_all, Registration};
 
 pub use change::Change;
 pub(crate) use failed::{Failed, FailedVersion};
+pub use handlers::Sink;
 pub use queue::{Queue, QueueMode};
 
 /// Where behaviour differs from client-go unless asked.
@@ -46,6 +49,8 @@ pub struct InformerOptions {
     pub recreate_as_update: bool,
     /// Handlers are told of objects that a relist, or a watch event, found unchanged (§134, §136).
     pub notify_unchanged_on_relist: bool,
+    /// The store has not all that the watches tell of: the end of what it does not have is none, unlike in §65.
+    pub is_filtered: bool,
     /// What is between the lists and watches and the store.
     pub queue: QueueMode,
 }
@@ -156,13 +161,7 @@ impl<T: Versioned> Informer<T> {
         }
         let notifications = std::mem::take(&mut change.notifications);
         let count = notifications.len() as u64;
-        if let Some((last, others)) = registrations.split_last() {
-            for registration in others {
-                let listener = &registration.listener;
-                listener.push_all(notifications.iter().cloned());
-            }
-            last.listener.push_all(notifications);
-        }
+        tell_all(registrations.iter().map(|it| &it.target), notifications);
         drop(registrations);
         self.committed.notify_all();
         drop(batch);
@@ -180,7 +179,8 @@ impl<T: Versioned> Informer<T> {
         self.stopped.store(true, Ordering::Release);
         let listeners: Vec<_> = registrations
             .iter()
-            .map(|it| Arc::clone(&it.listener))
+            .filter_map(Registration::listener)
+            .cloned()
             .collect();
         drop(registrations);
         self.committed.notify_all();

@@ -3,7 +3,9 @@
 //! Bytes flow one way: [`scan`] -> [`source`] -> [`queue`] -> [`store`] -> [`listener`]; [`informer`] is what happens
 //! between queue and listeners. Nothing below calls up.
 
+pub mod enqueue;
 pub mod error;
+pub mod filter;
 pub mod hashing;
 mod index;
 pub mod index_func;

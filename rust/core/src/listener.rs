@@ -8,19 +8,25 @@ mod barrier;
 #[cfg(test)]
 mod barrier_tests;
 #[cfg(test)]
+mod filter_tests;
+#[cfg(test)]
 mod model_tests;
+mod predicate;
 mod ring;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::keyed::Keyed;
 use crate::notification::Notification;
+pub(crate) use predicate::told;
+pub use predicate::Predicate;
 use ring::Ring;
 
 /// When notifications are merged: from either limit on, until half of it.
@@ -72,6 +78,8 @@ pub struct ListenerStats {
     /// Notifications merged away. All that were pushed to a listener that is not closed are delivered, pending or
     /// coalesced.
     pub coalesced: u64,
+    /// Notifications of which the handler's filter lets it hear nothing.
+    pub filtered: u64,
 }
 
 struct State<T> {
@@ -106,11 +114,18 @@ pub struct Listener<T> {
     acknowledged: Condvar,
     /// Copy of the state's, so that asking for it takes no lock.
     closed: AtomicBool,
+    predicate: Option<Arc<dyn Predicate<T>>>,
+    filtered: AtomicU64,
 }
 
 impl<T: Keyed> Listener<T> {
     /// One with nothing waiting.
     pub fn new(backlog: Backlog) -> Self {
+        Self::with_predicate(backlog, None)
+    }
+
+    /// The same for a handler that hears of some things only. What is pushed went through `predicate` already.
+    pub fn with_predicate(backlog: Backlog, predicate: Option<Arc<dyn Predicate<T>>>) -> Self {
         let state = State {
             ring: Ring::new(backlog),
             delivered: 0,
@@ -127,7 +142,19 @@ impl<T: Keyed> Listener<T> {
             listed: Condvar::new(),
             acknowledged: Condvar::new(),
             closed: AtomicBool::new(false),
+            predicate,
+            filtered: AtomicU64::new(0),
         }
+    }
+
+    /// What its handler wants to hear of; None: everything.
+    pub(crate) fn predicate(&self) -> Option<&Arc<dyn Predicate<T>>> {
+        self.predicate.as_ref()
+    }
+
+    /// Counts notifications that the handler is not told of.
+    pub(crate) fn count_filtered(&self, count: usize) {
+        self.filtered.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// Adds notifications in order, or drops them if closed. Never waits for the handler.
@@ -156,13 +183,55 @@ impl<T: Keyed> Listener<T> {
     /// Up to `max` (at least 1) notifications, oldest first. Acknowledges the batch handed out before. Waits up to
     /// `timeout` (none: for ever) for the first one; a closed listener hands out nothing more (§146).
     pub fn pop_batch(&self, max: usize, timeout: Option<Duration>) -> Popped<T> {
-        self.pop(self.state.lock(), max, timeout)
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut left = timeout;
+        loop {
+            match self.pop(self.state.lock(), max, left) {
+                Popped::Notifications(batch) => {
+                    let batch = self.ask_again(batch);
+                    if !batch.is_empty() {
+                        return Popped::Notifications(batch);
+                    }
+                }
+                popped => return popped,
+            }
+            left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        }
     }
 
-    /// The same without waiting, and none when another thread holds the lock: then nothing is acknowledged either.
+    /// The same without waiting, and none when that takes longer: another thread holds the lock, or updates have to be
+    /// looked at. Then nothing is acknowledged either.
     pub fn try_pop_batch(&self, max: usize) -> Option<Popped<T>> {
         let state = self.state.try_lock()?;
+        if self.comparing().is_some() && state.ring.coalesced() > 0 {
+            return None;
+        }
         Some(self.pop(state, max, Some(Duration::ZERO)))
+    }
+
+    fn comparing(&self) -> Option<&Arc<dyn Predicate<T>>> {
+        self.predicate.as_ref().filter(|it| it.compares())
+    }
+
+    /// The batch without the updates that have come to nothing since they were pushed, as others were merged with them.
+    fn ask_again(&self, mut batch: Vec<Notification<T>>) -> Vec<Notification<T>> {
+        let Some(predicate) = self.comparing() else {
+            return batch;
+        };
+        if self.state.lock().ring.coalesced() == 0 {
+            return batch;
+        }
+        let before = batch.len();
+        batch.retain(|notification| match notification {
+            Notification::Update { old, new, .. } => predicate.passes(old, new),
+            _ => true,
+        });
+        let dropped = before - batch.len();
+        if dropped > 0 {
+            self.count_filtered(dropped);
+            self.state.lock().delivered -= dropped as u64;
+        }
+        batch
     }
 
     fn pop(
@@ -255,6 +324,7 @@ impl<T: Keyed> Listener<T> {
             pending_bytes: state.ring.bytes(),
             delivered: state.delivered,
             coalesced: state.ring.coalesced(),
+            filtered: self.filtered.load(Ordering::Relaxed),
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Notification<T> {
     Delete {
         /// The final state.
         object: Arc<T>,
+        /// What was told of it before, where somebody has to know: a filter. None while it waits for a handler.
+        last: Option<Arc<T>>,
     },
     /// The object is gone, its final state was missed: client-go's `DeletedFinalStateUnknown` (§3, §4).
     Tombstone {
@@ -53,8 +55,9 @@ impl<T> Clone for Notification<T> {
                 new: Arc::clone(new),
                 resync: *resync,
             },
-            Self::Delete { object } => Self::Delete {
+            Self::Delete { object, last } => Self::Delete {
                 object: Arc::clone(object),
+                last: last.clone(),
             },
             Self::Tombstone { key, object } => Self::Tombstone {
                 key: key.clone(),
@@ -82,6 +85,21 @@ impl<T> Notification<T> {
         }
     }
 
+    /// The deletion of an object of which nothing was told before, or nobody has to know what.
+    pub(crate) fn delete(object: &Arc<T>) -> Self {
+        Self::Delete {
+            object: Arc::clone(object),
+            last: None,
+        }
+    }
+
+    /// Keeps only what a handler is told.
+    pub(crate) fn forget_last(&mut self) {
+        if let Self::Delete { last, .. } = self {
+            *last = None;
+        }
+    }
+
     /// Whether it is an addition of an initial list.
     pub fn is_initial(&self) -> bool {
         matches!(self, Self::Add { initial: true, .. })
@@ -97,7 +115,7 @@ impl<T: Keyed> Notification<T> {
     /// Key of the object.
     pub fn key(&self) -> &str {
         match self {
-            Self::Add { object, .. } | Self::Delete { object } => object.key(),
+            Self::Add { object, .. } | Self::Delete { object, .. } => object.key(),
             Self::Update { new, .. } => new.key(),
             Self::Tombstone { key, .. } => key.as_str(),
         }
@@ -106,7 +124,7 @@ impl<T: Keyed> Notification<T> {
     /// Bytes that it keeps in memory while it waits.
     pub fn heap_size(&self) -> usize {
         match self {
-            Self::Add { object, .. } | Self::Delete { object } => object.heap_size(),
+            Self::Add { object, .. } | Self::Delete { object, .. } => object.heap_size(),
             Self::Update { old, new, .. } if Arc::ptr_eq(old, new) => new.heap_size(),
             Self::Update { old, new, .. } => old.heap_size() + new.heap_size(),
             Self::Tombstone { object, .. } => object.as_ref().map_or(0, Keyed::heap_size),

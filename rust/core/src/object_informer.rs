@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{Mutex, RwLock};
 
+use crate::filter::Filter;
 use crate::index_func::{IndexFunc, IndexPlan};
 use crate::informer::{Change, Informer, InformerOptions, BATCH_SIZE};
 use crate::object::Object;
@@ -189,6 +190,7 @@ pub struct ObjectInformer {
     informer: Arc<Informer<Object>>,
     indexers: RwLock<Arc<Indexers>>,
     read_options: ReadOptions,
+    filter: Option<Arc<Filter>>,
     sources: RwLock<u32>,
     transformer: SharedTransformer,
     compression: Option<Arc<Compression>>,
@@ -200,11 +202,25 @@ pub struct ObjectInformer {
 impl ObjectInformer {
     /// An informer without sources and indices.
     pub fn new(options: InformerOptions, read_options: ReadOptions) -> Self {
+        Self::with_filter(options, read_options, None)
+    }
+
+    /// One that holds only what a filter accepts as the server sent it: anything else is not there.
+    pub fn with_filter(
+        options: InformerOptions,
+        read_options: ReadOptions,
+        filter: Option<Arc<Filter>>,
+    ) -> Self {
+        let options = InformerOptions {
+            is_filtered: filter.is_some(),
+            ..options
+        };
         Self {
             informer: Arc::new(Informer::new(options)),
             indexers: RwLock::new(Arc::new(Indexers::new(0, Vec::new()))),
             compression: Compression::new(&read_options),
             read_options,
+            filter,
             sources: RwLock::new(0),
             transformer: SharedTransformer::default(),
             refetched: Refetched::default(),
@@ -229,6 +245,7 @@ impl ObjectInformer {
         Source::new(Arc::clone(&self.informer), id, self.read_options)
             .with_transformer(Arc::clone(&self.transformer))
             .with_compression(self.compression.clone())
+            .with_filter(self.filter.clone())
     }
 
     fn current(&self) -> Arc<Indexers> {

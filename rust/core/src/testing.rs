@@ -80,7 +80,7 @@ pub(crate) fn show(notification: &Notification<Pod>) -> String {
             let word = if *resync { "resync" } else { "update" };
             format!("{word} {key} {} {}", old.version, new.version)
         }
-        Notification::Delete { object } => format!("delete {key} {}", object.version),
+        Notification::Delete { object, .. } => format!("delete {key} {}", object.version),
         Notification::Tombstone { object, .. } => {
             let version = object.as_ref().map_or("unknown", |object| &object.version);
             format!("tombstone {key} {version}")
@@ -111,7 +111,7 @@ impl Believer {
                 assert!(Arc::ptr_eq(&known, old), "a version is missing");
                 assert!(self.recreate_as_update || old.uid == new.uid);
             }
-            Notification::Delete { object } => {
+            Notification::Delete { object, .. } => {
                 let known = self.known.remove(&key);
                 let known = known.expect("what is deleted was added");
                 assert!(self.recreate_as_update || known.uid == object.uid);

@@ -11,6 +11,9 @@
 
 mod clock;
 mod delays;
+mod inbox;
+#[cfg(test)]
+mod inbox_tests;
 mod item;
 mod line;
 #[cfg(test)]
@@ -29,7 +32,7 @@ mod times;
 
 pub use clock::{Clock, FakeClock, Sleeper};
 pub use item::Item;
-pub use queue::{Options, Queue, Take, Taken, Waited};
+pub use queue::{Options, Queue, Take, Taken, TextQueue, Waited};
 pub use state::Stats;
 
 /// Priority for what is no news: adds of the initial list and of a resync (controller-runtime's `LowPriority`).

@@ -342,6 +342,7 @@ fn s149_who_waits_for_a_handlers_first_list_is_woken_when_it_is_acknowledged_mer
         };
         merged.push_all([Notification::Delete {
             object: pod("a", 1),
+            last: None,
         }]);
         closed.close();
         let ends = waiters.map(|waiter| waiter.join().unwrap());

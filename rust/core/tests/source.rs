@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kubeinformer_core::filter::{Expr, Filter};
 use kubeinformer_core::informer::InformerOptions;
 use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{ObjectInformer, Processed};
+use kubeinformer_core::path::Path;
 use kubeinformer_core::queue::{Delta, DeltaObject};
 use kubeinformer_core::source::{ListReader, ReadError, ReadOptions, Relist, WatchReader};
 
@@ -63,6 +65,10 @@ fn describe(delta: &Delta<Object>) -> String {
         }
         DeltaObject::Bookmark { resource_version } => format!("bookmark@{resource_version}"),
         DeltaObject::Tombstone { key, .. } => format!("tombstone {key}"),
+        DeltaObject::OutOfScope {
+            key,
+            resource_version,
+        } => format!("out of scope {key}@{resource_version}"),
         DeltaObject::None => "resync".to_owned(),
     }
 }
@@ -80,6 +86,52 @@ fn queued(informer: &ObjectInformer) -> Vec<String> {
 /// Takes all that is queued to the store.
 fn process(informer: &ObjectInformer) {
     assert!(matches!(informer.process(NOW), Processed::TimedOut));
+}
+
+fn filtered(expr: Expr) -> ObjectInformer {
+    let filter = Some(Arc::new(Filter::new(expr)));
+    ObjectInformer::with_filter(InformerOptions::default(), ReadOptions::default(), filter)
+}
+
+#[test]
+fn what_a_filter_rejects_is_not_listed_and_out_of_scope_in_a_watch() {
+    let not_b = Expr::Not(Box::new(Expr::Name(vec!["b".into()])));
+    let informer = filtered(not_b);
+    let source = informer.add_source();
+    let (mut reader, mut relist) = (ListReader::new(&source, false), Relist::default());
+    let items = [object("a", "a", "1"), object("b", "b", "2")];
+    let body = page("3", "", &items);
+    reader.feed(&source, &mut relist, body.as_bytes()).unwrap();
+    assert_eq!((relist.len(), reader.items()), (1, 2));
+    relist.commit(&source, "3".into());
+    assert_eq!(queued(&informer), ["list@3 a@1"]);
+
+    let mut watch = WatchReader::new(&source, false, false);
+    let lines = [event("ADDED", "b", "4"), event("MODIFIED", "a", "5")];
+    watch.feed(&source, lines.concat().as_bytes()).unwrap();
+    let last = event("DELETED", "b", "6");
+    watch.feed(&source, last.as_bytes()).unwrap();
+    let expected = ["out of scope b@4", "Updated a@5", "out of scope b@6"];
+    assert_eq!(queued(&informer), expected);
+    assert_eq!(watch.progress().resource_version, "6");
+
+    let mut watch_list = WatchReader::new(&source, false, true);
+    let lines = [event("ADDED", "b", "4"), event("ADDED", "c", "5")];
+    let body = lines.concat() + &initial_end("7");
+    watch_list.feed(&source, body.as_bytes()).unwrap();
+    assert_eq!(queued(&informer), ["list@7 c@5"]);
+}
+
+#[test]
+fn a_filter_by_kind_sees_the_lists() {
+    let kind = Path::compile("kind").unwrap();
+    let informer = filtered(Expr::In(kind, vec!["Pod".into()]));
+    let source = informer.add_source();
+    let (mut reader, mut relist) = (ListReader::new(&source, false), Relist::default());
+    let item = r#"{"metadata":{"name":"a"}}"#.to_owned();
+    let body = page("3", "", &[item]);
+    reader.feed(&source, &mut relist, body.as_bytes()).unwrap();
+    assert_eq!(relist.len(), 1);
 }
 
 #[test]

@@ -240,6 +240,7 @@ pub fn delta_of<'py, T>(
             let last = last.as_ref().map(&object).transpose()?;
             tombstone_class(py)?.call1((&**key, last))?
         }
+        DeltaObject::OutOfScope { key, .. } => tombstone_class(py)?.call1((&**key, py.None()))?,
         DeltaObject::Replacement(list) => {
             let objects = list.objects.iter().map(&object);
             let objects = PyList::new(py, objects.collect::<PyResult<Vec<_>>>()?)?;

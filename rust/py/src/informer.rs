@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubeinformer_core::informer::{InformerOptions, QueueMode};
-use kubeinformer_core::listener::Backlog;
+use kubeinformer_core::enqueue;
+use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink};
+use kubeinformer_core::listener::{Backlog, Predicate};
+use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
@@ -17,6 +19,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::change::{committed, external_values, Change, NewIndexers};
 use crate::decoded::DecodeCache;
 use crate::errors;
+use crate::filter::{Enqueuer, Filter};
 use crate::fork::Birth;
 use crate::index::Index;
 use crate::listener::Listener;
@@ -25,6 +28,7 @@ use crate::reader::{Sources, StoreReader};
 use crate::source::Source;
 use crate::transform::{Transform, Untransformed};
 use crate::wait;
+use crate::workqueue::Queue;
 
 #[pyclass(frozen, extends = StoreReader, module = "kubeinformer._core")]
 pub struct InformerCore {
@@ -56,7 +60,7 @@ impl InformerCore {
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
         max_object_bytes=None, queue_bytes=None, decode_cache=4096, queue="atomic", compression=None,
-        dictionary_samples=1000
+        dictionary_samples=1000, filter=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
     fn new(
@@ -70,11 +74,13 @@ impl InformerCore {
         queue: &str,
         compression: Option<&str>,
         dictionary_samples: usize,
+        filter: Option<&Filter>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let options = InformerOptions {
             recreate_as_update,
             notify_unchanged_on_relist,
             queue: queue_mode(queue)?,
+            ..InformerOptions::default()
         };
         let default = ReadOptions::default();
         let read_options = ReadOptions {
@@ -90,8 +96,9 @@ impl InformerCore {
                 }
             },
         };
+        let filter = filter.map(|filter| Arc::clone(&filter.core));
         let own = Self {
-            core: Arc::new(ObjectInformer::new(options, read_options)),
+            core: Arc::new(ObjectInformer::with_filter(options, read_options, filter)),
             origin: Arc::new(Origin {
                 resource,
                 cache: DecodeCache::new(decode_cache),
@@ -307,22 +314,24 @@ impl InformerCore {
     }
 
     /// `backlog`: (notifications, bytes); None never merges.
-    #[pyo3(signature = (*, resync_period=None, backlog=None))]
+    #[pyo3(signature = (*, resync_period=None, backlog=None, filter=None))]
     fn add_listener(
         &self,
         py: Python<'_>,
         resync_period: Option<f64>,
         backlog: Option<(usize, usize)>,
+        filter: Option<&Filter>,
     ) -> PyResult<Option<Listener>> {
         self.birth.check()?;
-        let resync = wait::timeout("resync_period", resync_period)?
-            .filter(|period| *period > Duration::ZERO);
+        let resync = resync(resync_period)?;
+        let predicate = filter.map(|filter| Arc::clone(&filter.core) as Arc<dyn Predicate<Object>>);
         let backlog = backlog.map_or(Backlog::GROW, |(notifications, bytes)| Backlog {
             notifications,
             bytes,
         });
         let listener = py.detach(|| {
-            let listener = self.core.informer().add_listener(backlog, resync);
+            let informer = self.core.informer();
+            let listener = informer.add_listener_for(backlog, resync, predicate);
             if resync.is_some() {
                 self.core.wake_processor();
             }
@@ -334,6 +343,45 @@ impl InformerCore {
     fn remove_listener(&self, py: Python<'_>, listener: &Listener) -> PyResult<bool> {
         self.birth.check()?;
         Ok(py.detach(|| self.core.informer().remove_listener(&listener.core)))
+    }
+
+    /// `key`: None is the object's key.
+    #[pyo3(signature = (queue, key=None, when=None, *, priority=0, low_priority=0, resync_period=None))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    fn add_enqueuer(
+        &self,
+        py: Python<'_>,
+        queue: &Queue,
+        key: Option<&Index>,
+        when: Option<&Filter>,
+        priority: i32,
+        low_priority: i32,
+        resync_period: Option<f64>,
+    ) -> PyResult<Option<Enqueuer>> {
+        self.birth.check()?;
+        let resync = resync(resync_period)?;
+        let core = Arc::new(enqueue::Enqueuer::new(
+            queue.texts()?,
+            key.map(|key| key.core.clone()),
+            when.map(|when| Arc::clone(&when.core)),
+            priority,
+            low_priority,
+        ));
+        let sink = Arc::clone(&core) as Arc<dyn Sink<Object>>;
+        let added = py.detach(|| {
+            let added = self.core.informer().add_sink(sink, resync);
+            if resync.is_some() {
+                self.core.wake_processor();
+            }
+            added
+        });
+        Ok(added.then(|| Enqueuer::new(core)))
+    }
+
+    fn remove_enqueuer(&self, py: Python<'_>, enqueuer: &Enqueuer) -> PyResult<bool> {
+        self.birth.check()?;
+        let sink = enqueuer.sink();
+        Ok(py.detach(|| self.core.informer().remove_sink(&sink)))
     }
 
     #[pyo3(signature = (resource_version, timeout=None, namespace=None))]
@@ -386,6 +434,12 @@ impl InformerCore {
 }
 
 type Sizes = (usize, usize, usize, usize, usize, usize, usize);
+
+/// How often handlers get updates of objects with themselves; None and 0 are never.
+fn resync(period: Option<f64>) -> PyResult<Option<Duration>> {
+    let period = wait::timeout("resync_period", period)?;
+    Ok(period.filter(|period| *period > Duration::ZERO))
+}
 
 fn queue_mode(name: &str) -> PyResult<QueueMode> {
     match name {

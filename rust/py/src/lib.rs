@@ -13,6 +13,7 @@ mod delta_fifo;
 mod detached;
 mod errors;
 mod fifo;
+mod filter;
 mod fork;
 mod http;
 mod index;
@@ -49,6 +50,8 @@ mod _core {
     use crate::change::{Change, NewIndexers};
     #[pymodule_export]
     use crate::delta_fifo::DeltaFIFO;
+    #[pymodule_export]
+    use crate::filter::{Enqueuer, Filter};
     #[pymodule_export]
     use crate::fork::{after_fork_in_child, fork_count};
     #[pymodule_export]

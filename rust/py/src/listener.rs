@@ -51,7 +51,7 @@ impl Listener {
             Notification::Update { old, new, .. } => {
                 (UPDATE, handle(old), handle(new)).into_pyobject(py)
             }
-            Notification::Delete { object } => (DELETE, handle(object), ()).into_pyobject(py),
+            Notification::Delete { object, .. } => (DELETE, handle(object), ()).into_pyobject(py),
             Notification::Tombstone { key, object } => {
                 (TOMBSTONE, key.as_str(), object.map(handle)).into_pyobject(py)
             }
@@ -124,6 +124,11 @@ impl Listener {
             stats.delivered,
             stats.coalesced,
         ))
+    }
+
+    fn filtered(&self, py: Python<'_>) -> PyResult<u64> {
+        self.birth.check()?;
+        Ok(py.detach(|| self.core.stats().filtered))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -182,12 +182,14 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MutatingAdmissionPolicyInformer:
-        """MutatingAdmissionPolicies that match the selectors; None means as the factory has it."""
+        """MutatingAdmissionPolicies that match; None means as the factory has it."""
         return self._factory._resource_informer(
             MutatingAdmissionPolicyInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def mutating_admission_policy_bindings(
@@ -195,12 +197,14 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MutatingAdmissionPolicyBindingInformer:
-        """MutatingAdmissionPolicyBindings that match the selectors; None means as the factory has it."""
+        """MutatingAdmissionPolicyBindings that match; None means as the factory has it."""
         return self._factory._resource_informer(
             MutatingAdmissionPolicyBindingInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def mutating_webhook_configurations(
@@ -208,12 +212,14 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MutatingWebhookConfigurationInformer:
-        """MutatingWebhookConfigurations that match the selectors; None means as the factory has it."""
+        """MutatingWebhookConfigurations that match; None means as the factory has it."""
         return self._factory._resource_informer(
             MutatingWebhookConfigurationInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def validating_admission_policies(
@@ -221,12 +227,14 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ValidatingAdmissionPolicyInformer:
-        """ValidatingAdmissionPolicies that match the selectors; None means as the factory has it."""
+        """ValidatingAdmissionPolicies that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ValidatingAdmissionPolicyInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def validating_admission_policy_bindings(
@@ -234,12 +242,14 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ValidatingAdmissionPolicyBindingInformer:
-        """ValidatingAdmissionPolicyBindings that match the selectors; None means as the factory has it."""
+        """ValidatingAdmissionPolicyBindings that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ValidatingAdmissionPolicyBindingInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def validating_webhook_configurations(
@@ -247,10 +257,12 @@ class AdmissionregistrationV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ValidatingWebhookConfigurationInformer:
-        """ValidatingWebhookConfigurations that match the selectors; None means as the factory has it."""
+        """ValidatingWebhookConfigurations that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ValidatingWebhookConfigurationInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

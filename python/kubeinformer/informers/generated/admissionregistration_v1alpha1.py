@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -79,12 +79,14 @@ class AdmissionregistrationV1alpha1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MutatingAdmissionPolicyInformer:
-        """MutatingAdmissionPolicies that match the selectors; None means as the factory has it."""
+        """MutatingAdmissionPolicies that match; None means as the factory has it."""
         return self._factory._resource_informer(
             MutatingAdmissionPolicyInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def mutating_admission_policy_bindings(
@@ -92,10 +94,12 @@ class AdmissionregistrationV1alpha1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> MutatingAdmissionPolicyBindingInformer:
-        """MutatingAdmissionPolicyBindings that match the selectors; None means as the factory has it."""
+        """MutatingAdmissionPolicyBindings that match; None means as the factory has it."""
         return self._factory._resource_informer(
             MutatingAdmissionPolicyBindingInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -121,13 +121,15 @@ class AppsV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ControllerRevisionInformer:
-        """ControllerRevisions in the namespaces that match the selectors; None means as the factory has it."""
+        """ControllerRevisions in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ControllerRevisionInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def daemon_sets(
@@ -136,13 +138,15 @@ class AppsV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> DaemonSetInformer:
-        """DaemonSets in the namespaces that match the selectors; None means as the factory has it."""
+        """DaemonSets in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             DaemonSetInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def deployments(
@@ -151,13 +155,15 @@ class AppsV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> DeploymentInformer:
-        """Deployments in the namespaces that match the selectors; None means as the factory has it."""
+        """Deployments in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             DeploymentInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def replica_sets(
@@ -166,13 +172,15 @@ class AppsV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ReplicaSetInformer:
-        """ReplicaSets in the namespaces that match the selectors; None means as the factory has it."""
+        """ReplicaSets in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ReplicaSetInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def stateful_sets(
@@ -181,11 +189,13 @@ class AppsV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> StatefulSetInformer:
-        """StatefulSets in the namespaces that match the selectors; None means as the factory has it."""
+        """StatefulSets in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             StatefulSetInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -62,11 +62,13 @@ class AutoscalingV2(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> HorizontalPodAutoscalerInformer:
-        """HorizontalPodAutoscalers in the namespaces that match the selectors; None means as the factory has it."""
+        """HorizontalPodAutoscalers in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             HorizontalPodAutoscalerInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -64,13 +64,15 @@ class BatchV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> CronJobInformer:
-        """CronJobs in the namespaces that match the selectors; None means as the factory has it."""
+        """CronJobs in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             CronJobInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def jobs(
@@ -79,11 +81,13 @@ class BatchV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> JobInformer:
-        """Jobs in the namespaces that match the selectors; None means as the factory has it."""
+        """Jobs in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             JobInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

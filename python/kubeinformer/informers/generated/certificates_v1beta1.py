@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -85,12 +85,14 @@ class CertificatesV1beta1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ClusterTrustBundleInformer:
-        """ClusterTrustBundles that match the selectors; None means as the factory has it."""
+        """ClusterTrustBundles that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ClusterTrustBundleInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def pod_certificate_requests(
@@ -99,11 +101,13 @@ class CertificatesV1beta1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PodCertificateRequestInformer:
-        """PodCertificateRequests in the namespaces that match the selectors; None means as the factory has it."""
+        """PodCertificateRequests in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PodCertificateRequestInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -289,13 +289,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ConfigMapInformer:
-        """ConfigMaps in the namespaces that match the selectors; None means as the factory has it."""
+        """ConfigMaps in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ConfigMapInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def endpoints(
@@ -304,13 +306,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> EndpointsInformer:
-        """Endpoints in the namespaces that match the selectors; None means as the factory has it."""
+        """Endpoints in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             EndpointsInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def events(
@@ -319,13 +323,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> EventInformer:
-        """Events in the namespaces that match the selectors; None means as the factory has it."""
+        """Events in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             EventInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def limit_ranges(
@@ -334,13 +340,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> LimitRangeInformer:
-        """LimitRanges in the namespaces that match the selectors; None means as the factory has it."""
+        """LimitRanges in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             LimitRangeInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def namespaces(
@@ -348,12 +356,14 @@ class CoreV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> NamespaceInformer:
-        """Namespaces that match the selectors; None means as the factory has it."""
+        """Namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             NamespaceInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def nodes(
@@ -361,12 +371,14 @@ class CoreV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> NodeInformer:
-        """Nodes that match the selectors; None means as the factory has it."""
+        """Nodes that match; None means as the factory has it."""
         return self._factory._resource_informer(
             NodeInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def persistent_volume_claims(
@@ -375,13 +387,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PersistentVolumeClaimInformer:
-        """PersistentVolumeClaims in the namespaces that match the selectors; None means as the factory has it."""
+        """PersistentVolumeClaims in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PersistentVolumeClaimInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def persistent_volumes(
@@ -389,12 +403,14 @@ class CoreV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PersistentVolumeInformer:
-        """PersistentVolumes that match the selectors; None means as the factory has it."""
+        """PersistentVolumes that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PersistentVolumeInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def pods(
@@ -403,13 +419,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PodInformer:
-        """Pods in the namespaces that match the selectors; None means as the factory has it."""
+        """Pods in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PodInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def pod_templates(
@@ -418,13 +436,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PodTemplateInformer:
-        """PodTemplates in the namespaces that match the selectors; None means as the factory has it."""
+        """PodTemplates in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PodTemplateInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def replication_controllers(
@@ -433,13 +453,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ReplicationControllerInformer:
-        """ReplicationControllers in the namespaces that match the selectors; None means as the factory has it."""
+        """ReplicationControllers in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ReplicationControllerInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def resource_quotas(
@@ -448,13 +470,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ResourceQuotaInformer:
-        """ResourceQuotas in the namespaces that match the selectors; None means as the factory has it."""
+        """ResourceQuotas in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ResourceQuotaInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def secrets(
@@ -463,13 +487,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> SecretInformer:
-        """Secrets in the namespaces that match the selectors; None means as the factory has it."""
+        """Secrets in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             SecretInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def service_accounts(
@@ -478,13 +504,15 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ServiceAccountInformer:
-        """ServiceAccounts in the namespaces that match the selectors; None means as the factory has it."""
+        """ServiceAccounts in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ServiceAccountInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def services(
@@ -493,11 +521,13 @@ class CoreV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ServiceInformer:
-        """Services in the namespaces that match the selectors; None means as the factory has it."""
+        """Services in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ServiceInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

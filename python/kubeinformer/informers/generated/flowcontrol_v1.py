@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -68,12 +68,14 @@ class FlowcontrolV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> FlowSchemaInformer:
-        """FlowSchemas that match the selectors; None means as the factory has it."""
+        """FlowSchemas that match; None means as the factory has it."""
         return self._factory._resource_informer(
             FlowSchemaInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def priority_level_configurations(
@@ -81,10 +83,12 @@ class FlowcontrolV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PriorityLevelConfigurationInformer:
-        """PriorityLevelConfigurations that match the selectors; None means as the factory has it."""
+        """PriorityLevelConfigurations that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PriorityLevelConfigurationInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -102,12 +102,14 @@ class NetworkingV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> IngressClassInformer:
-        """IngressClasses that match the selectors; None means as the factory has it."""
+        """IngressClasses that match; None means as the factory has it."""
         return self._factory._resource_informer(
             IngressClassInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def ingresses(
@@ -116,13 +118,15 @@ class NetworkingV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> IngressInformer:
-        """Ingresses in the namespaces that match the selectors; None means as the factory has it."""
+        """Ingresses in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             IngressInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def ip_addresses(
@@ -130,12 +134,14 @@ class NetworkingV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> IPAddressInformer:
-        """IPAddresses that match the selectors; None means as the factory has it."""
+        """IPAddresses that match; None means as the factory has it."""
         return self._factory._resource_informer(
             IPAddressInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def network_policies(
@@ -144,13 +150,15 @@ class NetworkingV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> NetworkPolicyInformer:
-        """NetworkPolicies in the namespaces that match the selectors; None means as the factory has it."""
+        """NetworkPolicies in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             NetworkPolicyInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def service_cidrs(
@@ -158,10 +166,12 @@ class NetworkingV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ServiceCIDRInformer:
-        """ServiceCIDRs that match the selectors; None means as the factory has it."""
+        """ServiceCIDRs that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ServiceCIDRInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

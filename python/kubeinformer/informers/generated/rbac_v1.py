@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -102,12 +102,14 @@ class RbacV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ClusterRoleBindingInformer:
-        """ClusterRoleBindings that match the selectors; None means as the factory has it."""
+        """ClusterRoleBindings that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ClusterRoleBindingInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def cluster_roles(
@@ -115,12 +117,14 @@ class RbacV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ClusterRoleInformer:
-        """ClusterRoles that match the selectors; None means as the factory has it."""
+        """ClusterRoles that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ClusterRoleInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def role_bindings(
@@ -129,13 +133,15 @@ class RbacV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> RoleBindingInformer:
-        """RoleBindings in the namespaces that match the selectors; None means as the factory has it."""
+        """RoleBindings in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             RoleBindingInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def roles(
@@ -144,11 +150,13 @@ class RbacV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> RoleInformer:
-        """Roles in the namespaces that match the selectors; None means as the factory has it."""
+        """Roles in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             RoleInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

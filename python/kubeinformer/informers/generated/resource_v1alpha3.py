@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -79,12 +79,14 @@ class ResourceV1alpha3(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> DeviceTaintRuleInformer:
-        """DeviceTaintRules that match the selectors; None means as the factory has it."""
+        """DeviceTaintRules that match; None means as the factory has it."""
         return self._factory._resource_informer(
             DeviceTaintRuleInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def resource_pool_status_requests(
@@ -92,10 +94,12 @@ class ResourceV1alpha3(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ResourcePoolStatusRequestInformer:
-        """ResourcePoolStatusRequests that match the selectors; None means as the factory has it."""
+        """ResourcePoolStatusRequests that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ResourcePoolStatusRequestInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

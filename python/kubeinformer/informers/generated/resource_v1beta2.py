@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -142,12 +142,14 @@ class ResourceV1beta2(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> DeviceClassInformer:
-        """DeviceClasses that match the selectors; None means as the factory has it."""
+        """DeviceClasses that match; None means as the factory has it."""
         return self._factory._resource_informer(
             DeviceClassInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def device_taint_rules(
@@ -155,12 +157,14 @@ class ResourceV1beta2(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> DeviceTaintRuleInformer:
-        """DeviceTaintRules that match the selectors; None means as the factory has it."""
+        """DeviceTaintRules that match; None means as the factory has it."""
         return self._factory._resource_informer(
             DeviceTaintRuleInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def resource_claims(
@@ -169,13 +173,15 @@ class ResourceV1beta2(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ResourceClaimInformer:
-        """ResourceClaims in the namespaces that match the selectors; None means as the factory has it."""
+        """ResourceClaims in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ResourceClaimInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def resource_claim_templates(
@@ -184,13 +190,15 @@ class ResourceV1beta2(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ResourceClaimTemplateInformer:
-        """ResourceClaimTemplates in the namespaces that match the selectors; None means as the factory has it."""
+        """ResourceClaimTemplates in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ResourceClaimTemplateInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def resource_slices(
@@ -198,10 +206,12 @@ class ResourceV1beta2(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> ResourceSliceInformer:
-        """ResourceSlices that match the selectors; None means as the factory has it."""
+        """ResourceSlices that match; None means as the factory has it."""
         return self._factory._resource_informer(
             ResourceSliceInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -96,13 +96,15 @@ class SchedulingV1alpha3(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> CompositePodGroupInformer:
-        """CompositePodGroups in the namespaces that match the selectors; None means as the factory has it."""
+        """CompositePodGroups in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             CompositePodGroupInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def pod_groups(
@@ -111,13 +113,15 @@ class SchedulingV1alpha3(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> PodGroupInformer:
-        """PodGroups in the namespaces that match the selectors; None means as the factory has it."""
+        """PodGroups in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             PodGroupInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def workloads(
@@ -126,11 +130,13 @@ class SchedulingV1alpha3(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> WorkloadInformer:
-        """Workloads in the namespaces that match the selectors; None means as the factory has it."""
+        """Workloads in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             WorkloadInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

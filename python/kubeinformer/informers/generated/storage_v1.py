@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kubeinformer._core import KubeObject
+from kubeinformer._core import Filter, KubeObject
 from kubeinformer.cache import listers
 from kubeinformer.informers.generic import GroupVersion, ResourceInformer
 from kubeinformer.resource import Resource
@@ -144,12 +144,14 @@ class StorageV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> CSIDriverInformer:
-        """CSIDrivers that match the selectors; None means as the factory has it."""
+        """CSIDrivers that match; None means as the factory has it."""
         return self._factory._resource_informer(
             CSIDriverInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def csi_nodes(
@@ -157,12 +159,14 @@ class StorageV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> CSINodeInformer:
-        """CSINodes that match the selectors; None means as the factory has it."""
+        """CSINodes that match; None means as the factory has it."""
         return self._factory._resource_informer(
             CSINodeInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def csi_storage_capacities(
@@ -171,13 +175,15 @@ class StorageV1(GroupVersion):
         namespaces: Sequence[str] | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> CSIStorageCapacityInformer:
-        """CSIStorageCapacities in the namespaces that match the selectors; None means as the factory has it."""
+        """CSIStorageCapacities in the namespaces that match; None means as the factory has it."""
         return self._factory._resource_informer(
             CSIStorageCapacityInformer,
             namespaces=namespaces,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def storage_classes(
@@ -185,12 +191,14 @@ class StorageV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> StorageClassInformer:
-        """StorageClasses that match the selectors; None means as the factory has it."""
+        """StorageClasses that match; None means as the factory has it."""
         return self._factory._resource_informer(
             StorageClassInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def volume_attachments(
@@ -198,12 +206,14 @@ class StorageV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> VolumeAttachmentInformer:
-        """VolumeAttachments that match the selectors; None means as the factory has it."""
+        """VolumeAttachments that match; None means as the factory has it."""
         return self._factory._resource_informer(
             VolumeAttachmentInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )
 
     def volume_attributes_classes(
@@ -211,10 +221,12 @@ class StorageV1(GroupVersion):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        filter: Filter | None = None,
     ) -> VolumeAttributesClassInformer:
-        """VolumeAttributesClasses that match the selectors; None means as the factory has it."""
+        """VolumeAttributesClasses that match; None means as the factory has it."""
         return self._factory._resource_informer(
             VolumeAttributesClassInformer,
             label_selector=label_selector,
             field_selector=field_selector,
+            filter=filter,
         )

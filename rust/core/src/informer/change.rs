@@ -91,7 +91,10 @@ fn resource_version<T: Versioned>(delta: &Delta<T>) -> Option<&str> {
     match &delta.object {
         DeltaObject::Object(object) => Some(object.resource_version()),
         DeltaObject::Replacement(list) => Some(&list.resource_version),
-        DeltaObject::Bookmark { resource_version } => Some(resource_version),
+        DeltaObject::Bookmark { resource_version }
+        | DeltaObject::OutOfScope {
+            resource_version, ..
+        } => Some(resource_version),
         DeltaObject::Tombstone { .. } | DeltaObject::None => None,
     }
 }
@@ -133,7 +136,9 @@ impl<T: Versioned> Planner<'_, T> {
                     self.change.notifications.extend(resyncs);
                 }
                 DeltaObject::Bookmark { .. } => {}
-                DeltaObject::Object(_) | DeltaObject::Tombstone { .. } => {
+                DeltaObject::Object(_)
+                | DeltaObject::Tombstone { .. }
+                | DeltaObject::OutOfScope { .. } => {
                     let view = view.get_or_insert_with(|| store.read());
                     self.plan_one(slot.map(|slot| view.at(slot)), hash, delta);
                 }
@@ -176,7 +181,9 @@ impl<T: Versioned> Planner<'_, T> {
         match object {
             DeltaObject::Object(object) if kind == DeltaType::Deleted => {
                 let key = Key::Of(Arc::clone(&object));
-                self.delete(stored, hash, key, source, Notification::Delete { object });
+                let last = stored.map(|(_, last)| Arc::clone(last));
+                let notification = Notification::Delete { object, last };
+                self.delete(stored, hash, key, source, notification);
             }
             DeltaObject::Object(_) if kind == DeltaType::Sync => {
                 let resync = stored.map(|(_, object)| Notification::resync(object));
@@ -193,6 +200,13 @@ impl<T: Versioned> Planner<'_, T> {
                     object: object.or_else(seen),
                 };
                 self.delete(stored, hash, Key::Text(key), source, notification);
+            }
+            // As the API server has it (its watch cache): the last state that was in the scope.
+            DeltaObject::OutOfScope { key, .. } => {
+                if let Some((_, object)) = stored {
+                    let notification = Notification::delete(object);
+                    self.delete(stored, hash, Key::Text(key), source, notification);
+                }
             }
             DeltaObject::Bookmark { .. } => {}
             _ => unreachable!("it is about one object"),
@@ -211,6 +225,7 @@ impl<T: Versioned> Planner<'_, T> {
         match stored {
             Some((owner, _)) if owner != source => return,
             Some(_) => self.change.writes.push(Op::delete(key, hash)),
+            None if self.options.is_filtered => return,
             None => {}
         }
         self.change.notifications.push(notification);

@@ -105,7 +105,7 @@ fn show_any(notification: &Notification<Pod>) -> String {
         Notification::Update { old, new, resync } => {
             show_update(if *resync { "resync" } else { "update" }, old, new)
         }
-        Notification::Delete { object } => show("delete", object),
+        Notification::Delete { object, .. } => show("delete", object),
         Notification::Tombstone { object, .. } => {
             show("tombstone", object.as_ref().expect("it was seen"))
         }
@@ -338,7 +338,7 @@ impl Model {
                     groups.push(vec![show("tombstone", pod)]);
                 }
             }
-            DeltaObject::None => panic!("nobody queues it here"),
+            DeltaObject::OutOfScope { .. } | DeltaObject::None => panic!("nobody queues it here"),
         }
         groups
     }
@@ -510,6 +510,7 @@ proptest! {
         queue in prop_oneof![Just(QueueMode::Atomic), Just(QueueMode::InOrder), Just(QueueMode::Delta)],
     ) {
         let mut model = Model::new(InformerOptions {
+            is_filtered: false,
             recreate_as_update: options.0,
             notify_unchanged_on_relist: options.1,
             queue,

@@ -12,11 +12,11 @@ use crate::write_batch::WriteBatch;
 
 const A: SourceId = SourceId::FIRST;
 
-fn pod(key: &str, version: &str) -> Arc<Pod> {
+pub(super) fn pod(key: &str, version: &str) -> Arc<Pod> {
     Pod::new(key, "uid", version)
 }
 
-fn informer() -> Informer<Pod> {
+pub(super) fn informer() -> Informer<Pod> {
     Informer::new(InformerOptions::default())
 }
 
@@ -33,14 +33,14 @@ fn process_one(informer: &Informer<Pod>) -> usize {
     done.ok().expect("nobody adds indices")
 }
 
-fn process(informer: &Informer<Pod>) {
+pub(super) fn process(informer: &Informer<Pod>) {
     while !informer.queue().is_empty() {
         process_one(informer);
     }
     informer.store().read().assert_consistent();
 }
 
-fn heard(listener: &Listener<Pod>) -> Vec<String> {
+pub(super) fn heard(listener: &Listener<Pod>) -> Vec<String> {
     match listener.try_pop_batch(usize::MAX).expect("no other thread") {
         Popped::Notifications(batch) => batch.iter().map(show).collect(),
         Popped::TimedOut => Vec::new(),

@@ -142,7 +142,7 @@ proptest! {
                     listener.push_all([if there[key as usize] {
                         Notification::Add { object, initial: false }
                     } else {
-                        Notification::Delete { object }
+                        Notification::delete(&object)
                     }]);
                     if listener.stats().pending > before.pending {
                         line.push(versions);

@@ -12,7 +12,7 @@ use crate::testing::{show, Believer, Pod};
 
 type N = Notification<Pod>;
 
-fn pop(listener: &Listener<Pod>, max: usize) -> Vec<N> {
+pub(super) fn pop(listener: &Listener<Pod>, max: usize) -> Vec<N> {
     match listener.pop_batch(max, Some(Duration::ZERO)) {
         Popped::Notifications(batch) => batch,
         Popped::TimedOut => Vec::new(),
@@ -22,7 +22,7 @@ fn pop(listener: &Listener<Pod>, max: usize) -> Vec<N> {
 
 /// What a random history does next.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     /// The key is added, or changed.
     Set(u8, bool),
     /// The key goes, if it is there; with or without a final state.
@@ -33,7 +33,7 @@ enum Step {
     Pop(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let key = 0..5_u8;
     prop_oneof![
         6 => (key.clone(), any::<bool>()).prop_map(|(key, initial)| Step::Set(key, initial)),
@@ -114,14 +114,15 @@ impl Model {
             pending_bytes: self.bytes(),
             delivered: self.delivered,
             coalesced: self.coalesced,
+            filtered: 0,
         }
     }
 }
 
 /// Turns steps into notifications that fit each other.
 #[derive(Default)]
-struct World {
-    objects: BTreeMap<u8, Arc<Pod>>,
+pub(super) struct World {
+    pub objects: BTreeMap<u8, Arc<Pod>>,
     versions: u32,
     uids: u32,
 }
@@ -145,10 +146,11 @@ impl World {
             return Some(N::tombstone(&old));
         }
         let object = self.next(key, &old.uid);
-        Some(N::Delete { object })
+        let last = Some(old);
+        Some(N::Delete { object, last })
     }
 
-    fn step(&mut self, step: &Step) -> Vec<N> {
+    pub fn step(&mut self, step: &Step) -> Vec<N> {
         match *step {
             Step::Set(key, initial) => {
                 let Some(old) = self.objects.get(&key).cloned() else {

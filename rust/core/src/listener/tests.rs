@@ -32,7 +32,7 @@ fn resync(key: &str, version: &str) -> N {
 
 fn delete(key: &str, version: &str) -> N {
     let object = pod(key, version);
-    N::Delete { object }
+    N::delete(&object)
 }
 
 fn tombstone(key: &str, version: &str) -> N {
@@ -389,7 +389,7 @@ fn objects_are_freed_when_no_lock_is_held() {
         new: probe(),
         resync: false,
     };
-    let delete = || Notification::Delete { object: probe() };
+    let delete = || Notification::delete(&probe());
     listener.push_all([
         add(),
         update(),

@@ -1,6 +1,7 @@
 //! `Plain`: an object whose JSON can be read. Invariant: `Plain` exists iff its object's body is plain; what it gives is the
 //! same for an object and for what was compressed of it.
 use super::{fields, Body, Members, Object, OwnerReference, OwnerReferences, Sections, Strings};
+use crate::path::{Path, Segment};
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -131,6 +132,25 @@ impl Plain<'_> {
             _ => {}
         }
         fields::top_level(self, key).map(str::as_bytes)
+    }
+
+    /// The JSON of the deepest value on the way of a path that the scan has been through, and whether the path ends there.
+    pub(crate) fn scanned(&self, path: &Path) -> Option<(&str, bool)> {
+        let key = |at: usize| match path.segments().get(at) {
+            Some(Segment::Key(key)) => Some(&**key),
+            _ => None,
+        };
+        let sections = self.sections();
+        let (span, depth) = match (key(0)?, key(1)) {
+            ("spec", _) => (sections.spec, 1),
+            ("status", _) => (sections.status, 1),
+            ("metadata", Some("labels")) => (self.texts.labels, 2),
+            ("metadata", Some("annotations")) => (sections.annotations, 2),
+            ("metadata", Some("ownerReferences")) => (sections.owner_references, 2),
+            _ => return None,
+        };
+        let exact = path.segments().len() == depth;
+        Some((self.present(span)?, exact))
     }
 
     /// Where a container ends that starts at `start`, if it is one that the scan has been through: `metadata`, `spec`,

@@ -2,6 +2,7 @@
 //! and they are a JSON object with a `metadata` object that has a name; its fields are those that a JSON decoder which
 //! takes the last of duplicate keys would see.
 use super::build;
+use super::fields::last_member;
 use super::scanner::Scanner;
 use super::spans::{Cut, Fields, Text, MAX_BYTES};
 use super::{Object, TypeMeta};
@@ -171,6 +172,37 @@ impl<'a> ObjectView<'a> {
             ..self.clone()
         };
         Ok(build::object(&view, defaults, keep_managed_fields))
+    }
+
+    /// The value of a label; the last of duplicate keys.
+    pub(crate) fn label(&self, name: &str) -> Option<Cow<'_, str>> {
+        let labels = self.fields.meta.labels;
+        labels.is_present().then_some(())?;
+        last_member(labels.of(self.text), name)
+    }
+
+    /// As [`Object::known_end`].
+    pub(crate) fn known_end(&self, start: usize) -> Option<usize> {
+        let Fields {
+            metadata,
+            spec,
+            status,
+            meta,
+            ..
+        } = &self.fields;
+        let known = [
+            metadata,
+            spec,
+            status,
+            &meta.labels,
+            &meta.annotations,
+            &meta.owner_references,
+            &meta.finalizers,
+        ];
+        let found = known
+            .iter()
+            .find(|span| span.is_present() && span.start as usize == start);
+        found.map(|span| span.end as usize)
     }
 
     pub(crate) fn string(&self, text: Text) -> Cow<'a, str> {

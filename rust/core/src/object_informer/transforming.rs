@@ -145,7 +145,9 @@ impl ObjectInformer {
                     object.take_if(|object| !object.is_made());
                     continue;
                 }
-                DeltaObject::Bookmark { .. } | DeltaObject::None => continue,
+                DeltaObject::OutOfScope { .. }
+                | DeltaObject::Bookmark { .. }
+                | DeltaObject::None => continue,
             };
             for (piece, objects) in objects.chunks_mut(PIECE).enumerate() {
                 if objects.iter().all(|object| object.is_made()) {

@@ -5,7 +5,7 @@ use super::{JsonValue, Path, Segment};
 use crate::error::{Fault, ScanError, ScanErrorKind};
 use crate::object::spans::MAX_BYTES;
 use crate::object::view::utf8;
-use crate::object::{Object, Plain};
+use crate::object::{Object, ObjectView, Plain};
 use crate::scan::cursor::Cursor;
 use smallvec::SmallVec;
 
@@ -86,6 +86,16 @@ impl PathSet {
                 error.key = Some(object.key().to_owned());
                 error
             })
+    }
+
+    /// The same for an object that was scanned and not copied.
+    pub(crate) fn extract_view<'v>(
+        &self,
+        view: &'v ObjectView<'_>,
+        mut sink: impl FnMut(usize, JsonValue<'v>),
+    ) -> Result<(), ScanError> {
+        self.run(view.text, |start| view.known_end(start), &mut sink)
+            .map_err(|fault| fault.at_base(view.base_offset))
     }
 
     /// The same for any JSON document, which need not have been scanned.

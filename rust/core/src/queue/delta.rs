@@ -71,6 +71,14 @@ pub enum DeltaObject<T> {
         /// Last known state: maybe stale, maybe unknown (§4).
         object: Option<Arc<T>>,
     },
+    /// With `Deleted`: what its source is to hold does not include the object in its present state. Means nothing where it
+    /// was not held.
+    OutOfScope {
+        /// Key of the object.
+        key: Arc<str>,
+        /// The resource version of the state.
+        resource_version: Box<str>,
+    },
     /// With `ReplacedAll`.
     Replacement(Box<Replacement<T>>),
     /// With `Bookmark`.
@@ -115,7 +123,7 @@ impl<T: Keyed> DeltaObject<T> {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Object(object) => Some(object.key()),
-            Self::Tombstone { key, .. } => Some(key),
+            Self::Tombstone { key, .. } | Self::OutOfScope { key, .. } => Some(key),
             _ => None,
         }
     }
@@ -162,6 +170,17 @@ impl<T> Delta<T> {
     /// `Deleted`: of the final state, or of a tombstone.
     pub fn deleted(source: SourceId, deleted: impl Into<DeltaObject<T>>) -> Self {
         Self::new(DeltaType::Deleted, source, deleted.into())
+    }
+}
+
+impl<T> Delta<T> {
+    /// `Deleted`, if it was held: the object is out of the source's scope since this version.
+    pub fn out_of_scope(source: SourceId, key: &str, resource_version: &str) -> Self {
+        let object = DeltaObject::OutOfScope {
+            key: key.into(),
+            resource_version: resource_version.into(),
+        };
+        Self::new(DeltaType::Deleted, source, object)
     }
 }
 

@@ -58,10 +58,11 @@ impl ListReader {
         while let Some(piece) = self.body.next(&mut rest)? {
             let _ = self.splitter.feed(piece, |item| -> Result<_, ScanError> {
                 let defaults = item.defaults;
-                relist
-                    .objects
-                    .push(source.object(&item.into_view()?, defaults)?);
+                let Some(object) = source.object(&item.into_view()?, defaults)? else {
+                    return Ok(ControlFlow::Continue(()));
+                };
                 let objects = &mut relist.objects;
+                objects.push(object);
                 source.learn_from_list(objects.len(), objects.iter_mut(), false);
                 Ok(ControlFlow::Continue(()))
             })?;

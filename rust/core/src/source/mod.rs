@@ -19,6 +19,7 @@ pub use progress::{SharedProgress, WatchProgress};
 pub use watch::WatchReader;
 
 use crate::error::ScanError;
+use crate::filter::Filter;
 use crate::informer::{Informer, QueueMode};
 use crate::keyed::Keyed;
 use crate::object::{Object, ObjectView, TypeMeta};
@@ -153,6 +154,7 @@ pub struct Source {
     options: ReadOptions,
     transformer: SharedTransformer,
     compression: Option<Arc<Compression>>,
+    filter: Option<Arc<Filter>>,
 }
 
 impl Source {
@@ -164,7 +166,14 @@ impl Source {
             compression: Compression::new(&options),
             options,
             transformer: SharedTransformer::default(),
+            filter: None,
         }
+    }
+
+    /// The same, which holds only what a filter accepts as the server sent it.
+    #[must_use]
+    pub fn with_filter(self, filter: Option<Arc<Filter>>) -> Self {
+        Self { filter, ..self }
     }
 
     /// The same, with a transformer that others can set.
@@ -220,8 +229,15 @@ impl Source {
     /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an
     /// unchanged cluster costs no second copy. Equal is what has the same bytes, since a server that was restored from
     /// a backup gives uid and version of an object to another content. What a transform made of the same bytes is equal
-    /// too.
-    fn object(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> Result<Arc<Object>, ScanError> {
+    /// too. None, and nothing is copied, when the source's filter does not accept it.
+    fn object(
+        &self,
+        view: &ObjectView<'_>,
+        defaults: &TypeMeta,
+    ) -> Result<Option<Arc<Object>>, ScanError> {
+        if !self.accepts(view, defaults) {
+            return Ok(None);
+        }
         let keep_managed_fields = self.options.keep_managed_fields;
         let transformer = self.transformer.read().clone();
         let object = Transformer::read(transformer.as_ref(), view, defaults, keep_managed_fields)?;
@@ -231,12 +247,22 @@ impl Source {
             _ => known.same_version(&object),
         };
         if let Some(known) = known.filter(is_equal) {
-            return Ok(known);
+            return Ok(Some(known));
         }
-        Ok(Arc::new(match &self.compression {
+        Ok(Some(Arc::new(match &self.compression {
             Some(compression) => compression.compress(object),
             None => object,
-        }))
+        })))
+    }
+
+    fn accepts(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> bool {
+        let Some(filter) = &self.filter else {
+            return true;
+        };
+        if filter.reads_type() {
+            return filter.accepts(&view.to_object(defaults, true).into_plain());
+        }
+        filter.accepts(view)
     }
 
     fn stored_version(&self, object: &Object) -> Option<Arc<Object>> {

@@ -11,7 +11,7 @@ use super::progress::{SharedProgress, WatchProgress};
 use super::Source;
 use crate::error::ScanError;
 use crate::keyed::Keyed;
-use crate::object::{resource_version_of, scan_bookmark, Object, TypeMeta};
+use crate::object::{resource_version_of, scan_bookmark, Object, ObjectView, TypeMeta};
 use crate::queue::Delta;
 use crate::scan::framer::{EventType, WatchEvent, WatchFramer};
 
@@ -191,7 +191,11 @@ impl State {
 
     fn object(&mut self, source: &Source, event: WatchEvent<'_>) -> Result<(), ScanError> {
         let kind = event.kind;
-        let object = source.object(&event.into_view()?, &self.types)?;
+        let view = event.into_view()?;
+        let Some(object) = source.object(&view, &self.types)? else {
+            self.out_of_scope(source, kind, &view);
+            return Ok(());
+        };
         if let Some(initial) = &mut self.initial {
             match kind {
                 EventType::Deleted => initial.remove(object.key()),
@@ -213,6 +217,21 @@ impl State {
             _ => Delta::deleted(source.id, object),
         });
         Ok(())
+    }
+
+    fn out_of_scope(&mut self, source: &Source, kind: EventType, view: &ObjectView<'_>) {
+        let key = view.key();
+        if let Some(initial) = &mut self.initial {
+            initial.remove(&key);
+            return;
+        }
+        let version = view.resource_version();
+        self.unordered &= kind == EventType::Added;
+        if !self.unordered {
+            self.pending_version = Some(version.clone().into_owned());
+        }
+        self.pending
+            .push(Delta::out_of_scope(source.id, &key, &version));
     }
 
     fn bookmark(&mut self, source: &Source, event: &WatchEvent<'_>) -> Result<(), ScanError> {

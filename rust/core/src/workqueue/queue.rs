@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Sleeper};
+use super::inbox::Inbox;
 use super::item::{lock, Compared, Item, Unsure};
 use super::rate_limiter::RateLimiter;
 use super::state::{State, Stats};
@@ -76,8 +77,16 @@ pub struct Queue<T> {
     ready: Condvar,
     /// Nothing is processed, or nobody need wait for that.
     idle: Condvar,
+    inbox: Inbox,
     timed: bool,
     clock: Clock,
+}
+
+/// A queue as threads see it that cannot make its items.
+pub trait TextQueue: Send + Sync {
+    /// Adds the items that these texts are, each with a priority, as [`Queue::add`] does. Runs no foreign code; the
+    /// queue compares the items with others when somebody uses it next.
+    fn add_texts(&self, texts: Vec<(String, i32)>);
 }
 
 type Guard<'a, T> = MutexGuard<'a, State<T>>;
@@ -89,6 +98,7 @@ impl<T: Item + 'static> Queue<T> {
             state: Mutex::new(State::new(options.aging)),
             ready: Condvar::new(),
             idle: Condvar::new(),
+            inbox: Inbox::default(),
             timed: options.timed,
             clock: options.clock,
         });
@@ -99,8 +109,68 @@ impl<T: Item + 'static> Queue<T> {
 }
 
 impl<T: Item> Queue<T> {
+    /// The state, with all in the line that came into the inbox before.
     fn lock(&self) -> Guard<'_, T> {
-        lock::<T, _>(&self.state)
+        loop {
+            let state = lock::<T, _>(&self.state);
+            if self.has_nothing_incoming(&state) {
+                return state;
+            }
+            self.take_in(state);
+        }
+    }
+
+    fn has_nothing_incoming(&self, state: &State<T>) -> bool {
+        state.incoming.is_empty() && self.inbox.is_empty()
+    }
+
+    /// Makes items of what came in, so many at a time that others get their turn.
+    #[cold]
+    fn take_in<'a>(&'a self, mut state: Guard<'a, T>) {
+        if !self.inbox.is_empty() {
+            let Some(texts) = self.inbox.try_take() else {
+                drop(state);
+                return T::step_aside(|| self.inbox.wait());
+            };
+            state.incoming.extend(texts);
+        }
+        let (mut left, mut unsure) = (Vec::new(), Vec::new());
+        let count = state.incoming.len().min(BATCH);
+        let piece: Vec<_> = state.incoming.drain(..count).collect();
+        for entry in piece {
+            let item = T::of_text(&entry.text);
+            match state.table.find(&item, &Compared::default()) {
+                Ok(found) => left.extend(state.add(found, item, entry.priority, entry.since)),
+                Err(candidates) => unsure.push((item, candidates, entry)),
+            }
+        }
+        let rests = !state.incoming.is_empty();
+        self.changed(state);
+        drop(left);
+        for (item, candidates, entry) in unsure {
+            self.add_compared(item, candidates, entry.priority, entry.since);
+        }
+        if rests {
+            T::step_aside(|| ());
+        }
+    }
+
+    /// Adds what only foreign code can compare with the candidates, and of which nobody can be told that this failed.
+    fn add_compared(&self, item: T, mut unsure: Unsure<T>, priority: i32, since: Option<Instant>) {
+        let mut compared = Compared::default();
+        loop {
+            compared.settle_quietly(&item, unsure);
+            let mut state = lock::<T, _>(&self.state);
+            match state.table.find(&item, &compared) {
+                Ok(found) => {
+                    let left = state.add(found, item, priority, since);
+                    self.changed(state);
+                    drop(left);
+                    return;
+                }
+                Err(more) => unsure = more,
+            }
+        }
     }
 
     fn locate(&self, item: &T) -> Result<(Guard<'_, T>, Option<u32>), T::Error> {
@@ -293,7 +363,7 @@ impl<T: Item> Queue<T> {
         let me = state.waits;
         let waited = loop {
             self.promote(&mut state);
-            if state.line.len() > 0 {
+            if state.line.len() > 0 || !self.has_nothing_incoming(&state) {
                 break Waited::Ready;
             }
             if state.shutting_down {
@@ -409,6 +479,7 @@ impl<T: Item> Queue<T> {
         self.promote(&mut state);
         state.draining = drain;
         let dropped = state.shut_down();
+        self.inbox.close();
         drop(state);
         self.ready.notify_all();
         self.idle.notify_all();
@@ -469,6 +540,21 @@ impl<T: Item> Queue<T> {
     pub(super) fn kept(&self) -> (usize, usize, usize) {
         let state = self.lock();
         (state.table.len(), state.line.kept(), state.delays.kept())
+    }
+}
+
+impl<T: Item> TextQueue for Queue<T> {
+    fn add_texts(&self, texts: Vec<(String, i32)>) {
+        let new = self.inbox.put_all(texts, self.time());
+        if new > 0 {
+            // Who has found the inbox empty under this lock waits by now.
+            drop(self.state.lock());
+        }
+        match new {
+            0 => {}
+            1 => self.ready.notify_one(),
+            _ => self.ready.notify_all(),
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: an item has a slot iff it is dirty, processing or waiting; it is in the line iff it is dirty and not
 //! processing.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::delays::Delays;
+use super::inbox::Entry;
 use super::item::Item;
 use super::line::Line;
 use super::table::Table;
@@ -20,7 +22,7 @@ struct Wait {
 
 /// As small as it gets: with the item it fits in a line of the processor's cache.
 #[derive(Default)]
-pub(super) struct Entry {
+pub(super) struct Slot {
     dirty: bool,
     processing: bool,
     /// Of the dirty item; then of the one that is processed, until it is dirty again.
@@ -60,7 +62,7 @@ pub struct Stats {
 }
 
 pub(super) struct State<T> {
-    pub(super) table: Table<T, Entry>,
+    pub(super) table: Table<T, Slot>,
     pub(super) line: Line,
     pub(super) delays: Delays,
     pub(super) shutting_down: bool,
@@ -73,6 +75,8 @@ pub(super) struct State<T> {
     pub(super) watcher: u64,
     /// Waits that were begun.
     pub(super) waits: u64,
+    /// Out of the inbox, and no items yet.
+    pub(super) incoming: VecDeque<Entry>,
     times: Times,
     counts: Stats,
 }
@@ -89,6 +93,7 @@ impl<T: Item> State<T> {
             unreported: 0,
             watcher: 0,
             waits: 0,
+            incoming: VecDeque::new(),
             times: Times::default(),
             counts: Stats::default(),
         }
@@ -156,7 +161,7 @@ impl<T: Item> State<T> {
     fn slot(&mut self, found: Option<u32>, item: T) -> (u32, Option<T>) {
         match found {
             Some(place) => (place, Some(item)),
-            None => (self.table.insert(item, Entry::default()), None),
+            None => (self.table.insert(item, Slot::default()), None),
         }
     }
 
@@ -292,12 +297,12 @@ impl<T: Item> State<T> {
     }
 }
 
-fn queued_by<T: Item>(table: &Table<T, Entry>, ticket: u64, place: u32) -> bool {
+fn queued_by<T: Item>(table: &Table<T, Slot>, ticket: u64, place: u32) -> bool {
     table.get(place).is_some_and(|entry| entry.ticket == ticket)
 }
 
-fn waits_by<T: Item>(table: &Table<T, Entry>, ticket: u64, place: u32) -> bool {
-    let wait = |entry: &Entry| {
+fn waits_by<T: Item>(table: &Table<T, Slot>, ticket: u64, place: u32) -> bool {
+    let wait = |entry: &Slot| {
         entry
             .wait
             .as_ref()

@@ -15,6 +15,10 @@ pub(super) const LONG: Option<Duration> = Some(Duration::from_secs(20));
 impl Item for &'static str {
     type Error = Infallible;
 
+    fn of_text(text: &str) -> Self {
+        text.to_owned().leak()
+    }
+
     fn hash(&self) -> u64 {
         hashing::hash(self)
     }
@@ -30,6 +34,10 @@ impl Item for &'static str {
 
 impl Item for u32 {
     type Error = Infallible;
+
+    fn of_text(text: &str) -> Self {
+        text.parse().expect("the tests put numbers in")
+    }
 
     fn hash(&self) -> u64 {
         // Few values, so that different items meet.
@@ -73,6 +81,10 @@ impl Foreign {
 
 impl Item for Foreign {
     type Error = &'static str;
+
+    fn of_text(text: &str) -> Self {
+        Self::new(text.to_owned().leak(), |_, _| {})
+    }
 
     fn hash(&self) -> u64 {
         7

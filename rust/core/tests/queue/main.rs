@@ -78,6 +78,7 @@ fn show(delta: &Delta<Obj>) -> String {
             format!(" {}[{}]", list.resource_version, objects.join(" "))
         }
         DeltaObject::Bookmark { resource_version } => format!(" {resource_version}"),
+        DeltaObject::OutOfScope { key, .. } => format!("out of scope {key}"),
         DeltaObject::None => String::new(),
     };
     format!("{:?}{about}", delta.kind)

@@ -87,6 +87,11 @@ impl Clone for PyItem {
 impl Item for PyItem {
     type Error = PyErr;
 
+    fn of_text(text: &str) -> Self {
+        // The thread is attached already, and the hash of a `str` is no foreign code.
+        Python::attach(|py| Self::of(PyString::new(py, text).into_any())).expect("a str has a hash")
+    }
+
     fn hash(&self) -> u64 {
         self.word & !KIND_BITS
     }

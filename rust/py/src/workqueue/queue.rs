@@ -1,11 +1,11 @@
 //! `Queue`, `DelayingQueue` and `RateLimitingQueue` (client-go's names): one queue of the core, more and more of whose
 //! methods can be reached.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use kubeinformer_core::workqueue::rate_limiter::{default_controller, RateLimiter};
-use kubeinformer_core::workqueue::{Options, Queue as Core, Take, Waited, AGING};
+use kubeinformer_core::workqueue::{Options, Queue as Core, Take, TextQueue, Waited, AGING};
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -45,6 +45,13 @@ impl Queue {
             name,
             birth: Birth::now(),
         })
+    }
+
+    /// The queue for threads that are not attached to the interpreter.
+    pub fn texts(&self) -> PyResult<Weak<dyn TextQueue>> {
+        self.birth.check()?;
+        let texts = Arc::clone(&self.core) as Arc<dyn TextQueue>;
+        Ok(Arc::downgrade(&texts))
     }
 
     /// Tells the metrics of adds, those by a deadline that has passed included.

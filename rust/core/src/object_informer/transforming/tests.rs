@@ -229,7 +229,7 @@ pub(super) fn told(listener: &Listener<Object>) -> Vec<String> {
         told.extend(batch.iter().map(|notification| match notification {
             Notification::Add { object, .. } => format!("add {object:?}"),
             Notification::Update { new, .. } => format!("update {new:?}"),
-            Notification::Delete { object } => format!("delete {object:?}"),
+            Notification::Delete { object, .. } => format!("delete {object:?}"),
             Notification::Tombstone { object, .. } => {
                 format!("gone {:?}", object.as_ref().unwrap())
             }
