@@ -1,7 +1,7 @@
 //! Texts that come in by a thread that cannot make items count as items that were added.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
@@ -52,6 +52,7 @@ fn a_text_has_waited_since_it_came() {
 #[test]
 fn a_text_wakes_a_worker() {
     let queue = queue::<&'static str>();
+    let start = Instant::now();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&queue))).collect();
         while queue.waits().0 < 3 {
@@ -63,6 +64,7 @@ fn a_text_wakes_a_worker() {
         items.sort_unstable();
         assert_eq!(items, [Some("a"), Some("b"), Some("c")]);
     });
+    assert!(Some(start.elapsed()) < LONG, "only the end of a wait");
     assert_eq!(queue.wait(Some(Duration::ZERO)), Waited::TimedOut);
     add(&queue, &[("d", 0)]);
     assert_eq!(queue.wait(LONG), Waited::Ready);
