@@ -5,6 +5,8 @@
 //! before it is used.
 
 use std::future::{poll_fn, Future};
+use std::io;
+use std::net::TcpStream;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub(crate) enum Link {
         sender: http1::SendRequest<Empty<Bytes>>,
         /// None once it is closed.
         connection: Option<Box<Http1>>,
+        /// The event loop may not have seen yet that the server has closed; the kernel has.
+        socket: TcpStream,
     },
     Http2(http2::SendRequest<Empty<Bytes>>),
 }
@@ -54,16 +58,17 @@ pub(crate) enum SendError {
 
 impl Link {
     pub async fn new(stream: Stream, is_http2: bool) -> Result<Self, Error> {
-        let io = TokioIo::new(stream);
         if !is_http2 {
+            let socket = stream.socket().map_err(|error| Error::of(&error))?;
             let (sender, connection) = http1::Builder::new()
                 .read_buf_exact_size(Some(READ))
-                .handshake(io)
+                .handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| Error::of(&error))?;
             return Ok(Self::Http1 {
                 sender,
                 connection: Some(Box::new(connection)),
+                socket,
             });
         }
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -73,7 +78,7 @@ impl Link {
             .max_frame_size(FRAME)
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PING_TIMEOUT)
-            .handshake(io)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::of(&error))?;
         tokio::spawn(connection);
@@ -95,7 +100,11 @@ impl Link {
         })
         .await;
         match self {
-            Self::Http1 { sender, connection } => connection.is_some() && sender.is_ready(),
+            Self::Http1 {
+                sender,
+                connection,
+                socket,
+            } => connection.is_some() && sender.is_ready() && is_quiet(socket),
             Self::Http2(sender) => !sender.is_closed(),
         }
     }
@@ -103,7 +112,9 @@ impl Link {
     /// Sends a request and waits for the head of the answer.
     pub async fn send(&mut self, request: Get) -> Result<Response<Incoming>, SendError> {
         match self {
-            Self::Http1 { sender, connection } => {
+            Self::Http1 {
+                sender, connection, ..
+            } => {
                 let mut answer = pin!(sender.try_send_request(request));
                 poll_fn(|cx| {
                     if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
@@ -118,6 +129,12 @@ impl Link {
         }
         .map_err(not_sent)
     }
+}
+
+/// Whether there is nothing to read, not even the end. What a server says without being asked is its goodbye.
+fn is_quiet(socket: &TcpStream) -> bool {
+    let peeked = socket.peek(&mut [0]);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn poll_connection(connection: &mut Option<Box<Http1>>, cx: &mut Context<'_>) {

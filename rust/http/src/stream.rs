@@ -1,6 +1,7 @@
 //! `Stream`: a connection, with TLS or without.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,6 +13,17 @@ use tokio_rustls::client::TlsStream;
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// The socket a second time, to look at it without the event loop.
+    pub fn socket(&self) -> io::Result<std::net::TcpStream> {
+        let tcp = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        Ok(tcp.as_fd().try_clone_to_owned()?.into())
+    }
 }
 
 impl AsyncRead for Stream {
