@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeinformer import cache, index, transform
 from kubeinformer._core import (
+    Event,
     Filter,
     Index,
     JSONMapping,
@@ -21,15 +22,16 @@ from kubeinformer._core import (
     after_fork_in_child,
 )
 from kubeinformer._lazy import lazily
+from kubeinformer.cache.batch_handler import ResourceEventBatchHandler, ResourceEventBatchHandlerFunc
 from kubeinformer.cache.controller import ControllerOptions
 from kubeinformer.cache.enqueueing import EnqueueRegistration
 from kubeinformer.cache.event_handler import (
-    FilteringResourceEventHandler,
     ResourceEventHandler,
     ResourceEventHandlerDetailedFuncs,
     ResourceEventHandlerFuncs,
 )
-from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.event_stream import EventStream
+from kubeinformer.cache.filtering_handler import FilteringResourceEventHandler
 from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_informer import SharedIndexInformer
@@ -93,6 +95,8 @@ __all__ = [
     "NotFoundError",
     "ObjectKeyError",
     "Resource",
+    "ResourceEventBatchHandler",
+    "ResourceEventBatchHandlerFunc",
     "ResourceEventHandler",
     "ResourceEventHandlerDetailedFuncs",
     "ResourceEventHandlerFuncs",

@@ -19,10 +19,12 @@ What holds for everything here:
 import builtins
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, ClassVar, Generic, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
+from kubeinformer.cache.event_handler import ResourceEventHandler
+from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.workqueue.metrics import MetricsProvider, QueueStats
 from kubeinformer.workqueue.rate_limiter import RateLimiter
 
@@ -33,6 +35,7 @@ __all__ = [
     "DelayingQueue",
     "DeltaFIFO",
     "Enqueuer",
+    "Event",
     "FakeClock",
     "Filter",
     "HTTPClient",
@@ -44,6 +47,7 @@ __all__ = [
     "ItemExponentialFailureRateLimiter",
     "ItemFastSlowRateLimiter",
     "JSONMapping",
+    "JSONPieces",
     "JSONSequence",
     "KubeObject",
     "ListMeta",
@@ -63,6 +67,8 @@ __all__ = [
     "ThreadSafeStore",
     "Transform",
     "Untransformed",
+    "WakePipe",
+    "Waker",
     "WatchReader",
     "WithMaxWaitRateLimiter",
     "after_fork_in_child",
@@ -898,6 +904,9 @@ class StoreReader:
     def list_json(self, selector: Selector | None = None, namespace: str | None = None) -> bytes:
         """The bytes of the objects that `list` would return, as one JSON array."""
 
+    def json_pieces(self, selector: Selector | None = None, namespace: str | None = None) -> JSONPieces:
+        """The same array, to be put together a piece at a time."""
+
     def project(
         self, paths: Sequence[str], *, index: str | None = None, value: str | None = None
     ) -> builtins.list[tuple[Any, ...]]:
@@ -1055,6 +1064,12 @@ class InformerCore(StoreReader):
             DecodeError: it is neither.
         """
 
+    def poll_synced(self, waker: Waker) -> bool | None:
+        """`wait_synced` that does not block: None while it would; the waker is then woken once when to ask again."""
+
+    def forget(self, waker: Waker) -> None:
+        """Take back a waker that was left in a poll."""
+
     def process(self, timeout: float | None = None) -> Change | Untransformed | None:
         """Take batches of up to 1000 deltas from the queue to the store and the listeners.
 
@@ -1183,6 +1198,9 @@ class InformerCore(StoreReader):
             RuntimeError: the informer's queue is not "atomic".
         """
 
+    def poll_resource_version(self, waker: Waker, resource_version: str, namespace: str | None = None) -> bool | None:
+        """`wait_for_resource_version` that does not block: None while it would; the waker is then woken once."""
+
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
         """What `MemoryUsage` tells, in its order. Waits for the write of one batch at most."""
 
@@ -1237,17 +1255,102 @@ class Snapshot(StoreReader):
         """The handles from place `start` up to `stop`; there may be fewer."""
 
 @final
+class JSONPieces:
+    """The objects of one JSON array; its length is their number."""
+
+    def piece(self, start: int, stop: int) -> bytes:
+        """The part of the array from place `start` up to `stop`: all parts in a row are the array."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Event(Generic[_T]):
+    """One change; also to be read as `event["type"]` and `event["object"]`.
+
+    Attributes:
+        type: "ADDED", "MODIFIED" or "DELETED".
+        object: the object; of a deletion its final state or a `DeletedFinalStateUnknown`.
+        old: what it was before a MODIFIED, else None.
+        is_in_initial_list: whether an ADDED was there already when the stream or handler began, or the informer first
+            listed.
+    """
+
+    def __new__(
+        cls,
+        type: str,
+        object: _T | DeletedFinalStateUnknown,
+        old: _T | None = None,
+        *,
+        is_in_initial_list: bool = False,
+    ) -> Self: ...
+    @property
+    def type(self) -> Literal["ADDED", "MODIFIED", "DELETED"]: ...
+    @property
+    def object(self) -> Any: ...
+    @property
+    def old(self) -> _T | None: ...
+    @property
+    def is_in_initial_list(self) -> bool: ...
+    def __getitem__(self, key: Literal["type", "object", "old"], /) -> Any: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+@final
+class WakePipe:
+    """How the core wakes an event loop: with a file descriptor to watch, and tokens that tell whom to wake.
+
+    Raises:
+        OSError: the process has no file descriptors left.
+    """
+
+    def __new__(cls) -> Self: ...
+    def fileno(self) -> int:
+        """The descriptor. It is readable when there are tokens to take."""
+
+    def waker(self, token: int) -> Waker:
+        """A waker that adds this token."""
+
+    def take(self) -> list[int]:
+        """The tokens that were added since the last call. Does not block."""
+
+@final
+class Waker:
+    """Wakes one waiting task of an event loop; what a poll leaves behind."""
+
+@final
 class Listener:
     """The notifications that wait for one handler."""
 
-    def pop_batch(self, max_items: int = 1000, timeout: float | None = None) -> list[tuple[int, Any, Any]] | None:
-        """Take the oldest notifications. Blocks until there is one. Acknowledges the batch before: its calls are over.
+    def deliver(
+        self,
+        handler: ResourceEventHandler[KubeObject],
+        on_error: Callable[[str, BaseException], object],
+        max_items: int = 1000,
+        timeout: float | None = None,
+    ) -> bool:
+        """Take the oldest notifications and call a handler for each. Blocks until there is one.
+
+        Acknowledges the batch before: its calls are over. After the listener was closed no call begins.
+
+        Args:
+            handler: called on this thread; its methods are looked up once.
+            on_error: called with the object's key and what the handler raised; then the next call follows.
+            max_items: notifications to take at most.
+            timeout: seconds to wait for the first one at most; None = for ever.
 
         Returns:
-            (0, object, whether it is of the first list), (1, old, new), (2, last state, ()) or (3, key, last known
-            state or None) for an addition, update, deletion, or deletion that was missed; [] when the time is over;
-            None when the listener is closed.
+            False when the listener is closed.
         """
+
+    def pop_events(self, max_items: int = 1000, timeout: float | None = None) -> list[Event[KubeObject]] | None:
+        """Take the oldest notifications as events. Blocks until there is one. Acknowledges the batch before.
+
+        Returns:
+            None when the time is over; [] when the listener is closed.
+        """
+
+    def poll_events(self, waker: Waker, max_items: int) -> list[Event[KubeObject]] | None:
+        """`pop_events` that does not block: None when nothing has come yet; the waker is woken once when it has."""
 
     def barrier(self) -> int:
         """A mark behind everything that was given to the listener so far, for `wait_handled`."""
@@ -1263,6 +1366,12 @@ class Listener:
             False when the time is over, or the listener was closed before.
         """
 
+    def poll_handled(self, waker: Waker, barrier: int) -> bool | None:
+        """`wait_handled` that does not block: None while it would; the waker is then woken once when to ask again."""
+
+    def forget(self, waker: Waker) -> None:
+        """Take back a waker that was left in a poll."""
+
     def initial_list_done(self) -> bool:
         """Whether everything of the first list was taken and acknowledged (§149)."""
 
@@ -1276,7 +1385,7 @@ class Listener:
         """Notifications that its filter kept out so far."""
 
     def close(self) -> None:
-        """Drop what waits, and end `pop_batch` for good (§146)."""
+        """Drop what waits, and end `deliver` and `pop_events` for good (§146)."""
 
     def is_closed(self) -> bool:
         """Whether it is closed, by `close`, `remove_listener` or the informer's stop."""

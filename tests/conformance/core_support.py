@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kubeinformer._core import Change, InformerCore, KubeObject, Listener, WatchReader
+from kubeinformer import DeletedFinalStateUnknown, Event, KubeObject
+from kubeinformer._core import Change, InformerCore, Listener, WatchReader
 
 Heard = tuple[Any, ...]
 
@@ -80,9 +81,9 @@ class CoreRig:
 
     def heard(self, listener: Listener | None = None) -> list[Heard]:
         """What the listener was told since the last call."""
-        told = (listener or self.listener).pop_batch(10_000, 0)
-        assert told is not None, "the listener is closed"
-        return [_readable(*notification) for notification in told]
+        told = (listener or self.listener).pop_events(10_000, 0)
+        assert told != [], "the listener is closed"
+        return [_readable(event) for event in told or []]
 
     def hear(self) -> list[Heard]:
         """Process, and return what the listener was told."""
@@ -93,12 +94,12 @@ class CoreRig:
         return sorted(map(named, self.core.list()))
 
 
-def _readable(kind: int, first: Any, second: Any) -> Heard:
-    match kind:
-        case 0:
-            return ("add", named(first), *(["initial"] if second else []))
-        case 1:
-            return ("resync", named(first)) if first is second else ("update", named(first), named(second))
-        case 2:
-            return ("delete", named(first))
-    return ("tombstone", first, None if second is None else named(second))
+def _readable(event: Event[KubeObject]) -> Heard:
+    obj, old = event.object, event.old
+    if event.type == "ADDED":
+        return ("add", named(obj), *(["initial"] if event.is_in_initial_list else []))
+    if old is not None:
+        return ("resync", named(old)) if old is obj else ("update", named(old), named(obj))
+    if isinstance(obj, DeletedFinalStateUnknown):
+        return ("tombstone", obj.key, None if obj.obj is None else named(obj.obj))
+    return ("delete", named(obj))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import select
@@ -82,6 +83,10 @@ def calls_of(follower: Follower, obj: KubeObject) -> Iterator[dict[str, Callable
     informer.remove_event_handler(registration)
 
 
+async def _first(events: cache.EventStream[KubeObject]) -> object:
+    return await anext(events)
+
+
 def _calls(
     follower: Follower,
     obj: KubeObject,
@@ -110,6 +115,18 @@ def _calls(
         "informer.remove_event_handler": lambda: informer.remove_event_handler(registration),
         "informer.shut_down_event_handler": lambda: informer.shut_down_event_handler(registration, timeout=5),
         "informer.events": lambda: informer.events(timeout=5),
+        "informer.events.async": lambda: asyncio.run(_first(events)),
+        "factory.running.async": lambda: asyncio.run(factory.running().__aenter__()),
+        "factory.wait_for_cache_sync_async": lambda: asyncio.run(factory.wait_for_cache_sync_async(5)),
+        "factory.shutdown_async": lambda: asyncio.run(factory.shutdown_async(5)),
+        "informer.wait_for_cache_sync_async": lambda: asyncio.run(informer.wait_for_cache_sync_async(5)),
+        "informer.wait_for_resource_version_async": lambda: asyncio.run(
+            informer.wait_for_resource_version_async("1", timeout=5)
+        ),
+        "informer.shutdown_async": lambda: asyncio.run(informer.shutdown_async(5)),
+        "informer.shut_down_event_handler_async": lambda: asyncio.run(
+            informer.shut_down_event_handler_async(registration, 5)
+        ),
         "informer.add_indexers": lambda: informer.add_indexers({"new": "spec.nodeName"}),
         "informer.add_indexers(function)": lambda: informer.add_indexers({"new": lambda _: []}),
         "informer.start": informer.start,

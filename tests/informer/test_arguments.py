@@ -10,7 +10,14 @@ import pytest
 from kubernetes.client import Configuration, CoreV1Api
 from new_informer import PODS
 
-from kubeinformer import ResourceEventHandlerFuncs, SharedInformerFactory, wait_for, wait_for_cache_sync
+from kubeinformer import (
+    FilteringResourceEventHandler,
+    ResourceEventBatchHandlerFunc,
+    ResourceEventHandlerFuncs,
+    SharedInformerFactory,
+    wait_for,
+    wait_for_cache_sync,
+)
 from kubeinformer.cache import (
     ExpirationCache,
     ListPager,
@@ -93,21 +100,24 @@ def test_of_a_handler(factory: SharedInformerFactory, argument: str, value: Any)
         informer.add_event_handler(ResourceEventHandlerFuncs(), **{argument: value})
 
 
-def test_a_handler_that_nobody_would_await(factory: SharedInformerFactory) -> None:
-    class Async:
-        async def on_add(self, obj: Any, is_in_initial_list: bool) -> None: ...
-        async def on_update(self, old: Any, new: Any) -> None: ...
-        async def on_delete(self, obj: Any) -> None: ...
-
-    async def added(_obj: Any) -> None: ...
+def test_a_handler_that_is_none(factory: SharedInformerFactory) -> None:
+    async def accepts(_obj: Any) -> bool:
+        return False
 
     informer = factory.core().v1().pods().informer()
-    with pytest.raises(TypeError, match=r"handler.on_add must not be a coroutine function"):
-        informer.add_event_handler(Async())  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="add_func must not be a coroutine function"):
-        ResourceEventHandlerFuncs(add_func=added)
+    with pytest.raises(TypeError, match="filter_func must not be a coroutine function"):
+        FilteringResourceEventHandler(accepts, ResourceEventHandlerFuncs())
+    with pytest.raises(TypeError, match="batch_func must be callable, not str"):
+        ResourceEventBatchHandlerFunc("batch")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be an object, not the class ResourceEventHandlerFuncs"):
         informer.add_event_handler(ResourceEventHandlerFuncs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("max_batch", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_a_size_of_batches(factory: SharedInformerFactory, max_batch: Any, error: type[Exception]) -> None:
+    informer = factory.core().v1().pods().informer()
+    with pytest.raises(error, match="max_batch must be"):
+        informer.add_event_handler(ResourceEventBatchHandlerFunc(print), max_batch=max_batch)
 
 
 def test_a_resync_period_of_new_informers(server: APIServer) -> None:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from informer_support import Recorder, eventually
+from kubernetes.client import V1Pod
 
 from kubeinformer import ResourceEventHandlerFuncs, SharedInformerFactory
 from kubeinformer.testing import APIServer
@@ -62,3 +63,22 @@ def test_typed_handlers_get_models_and_a_model_that_fails_does_not_stop_delivery
     assert registration.errors() == 1
     assert "default/broken-0" in caplog.text
     assert typed.lister().pods("default").get("web-0").metadata.name == "web-0"
+
+
+def test_a_typed_handler_that_removes_itself_hears_nothing_more(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    for name in "abc":
+        server.create(pod(name))
+    informer = factory.core().v1().pods().typed().informer()
+    seen: list[str] = []
+
+    def added(obj: V1Pod) -> None:
+        seen.append(obj.metadata.name)
+        informer.remove_event_handler(registration)
+
+    registration = informer.add_event_handler(ResourceEventHandlerFuncs(add_func=added))
+    with factory.running(timeout=10):
+        registration.thread.join(10)
+        assert not registration.thread.is_alive()
+    assert len(seen) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+import orjson
 import pytest
 from informer_support import assert_equal_to_server, eventually
 
@@ -199,3 +200,25 @@ def test_an_index_value_of_many_objects(server: APIServer, factory: SharedInform
     names = sorted(f"default/web-{number}" for number in range(300))
     assert informer.indexer().index_keys("namespace", "default") == names
     assert sorted(obj.key for obj in informer.indexer().by_index("namespace", "default")) == names
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_the_pieces_of_a_json_array_are_the_array(
+    server: APIServer, factory: SharedInformerFactory, chunk: int
+) -> None:
+    informer = factory.core().v1().pods().informer()
+    with factory.running(timeout=10):
+        indexer = informer.indexer()
+        assert list(indexer.iter_json(chunk=chunk)) == [b"[]"]
+        for name, namespace in [("a", "one"), ("b", "two"), ("c", "one"), ("d", "one")]:
+            server.create(pod(name, namespace, labels={"name": name}))
+        assert informer.wait_for_resource_version(server.resource_version, timeout=10)
+        for selector, space in [(None, None), (None, "one"), ("name in (a, b)", None), ("name=x", None)]:
+            pieces = list(indexer.iter_json(selector, space, chunk=chunk))
+            listed = indexer.list(selector) if space is None else indexer.by_index("namespace", space)
+            assert len(pieces) == max(1, -(-len(listed) // chunk))
+            assert sorted(obj["metadata"]["name"] for obj in orjson.loads(b"".join(pieces))) == sorted(
+                obj.name for obj in listed
+            )
+        with pytest.raises(ValueError, match="chunk must be at least 1"):
+            indexer.iter_json(chunk=0)

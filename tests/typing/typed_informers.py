@@ -19,6 +19,7 @@ from kubeinformer import (
     HandlerRegistration,
     KubeObject,
     Resource,
+    ResourceEventBatchHandlerFunc,
     ResourceEventHandlerDetailedFuncs,
     ResourceEventHandlerFuncs,
     SharedIndexInformer,
@@ -40,6 +41,20 @@ def takes_deleted(pod: V1Pod | DeletedFinalStateUnknown) -> None: ...
 def takes_node(node: V1Node) -> None: ...
 def takes_object(obj: KubeObject) -> None: ...
 def accepts_pod(pod: V1Pod | DeletedFinalStateUnknown) -> bool: ...  # type: ignore[empty-body]
+
+
+def takes_pod_events(events: list[Event[V1Pod]]) -> None: ...
+async def awaits_pod(pod: V1Pod) -> None: ...
+
+
+class PodBatches:
+    def on_batch(self, events: list[Event[V1Pod]]) -> None: ...
+
+
+class PodCoroutines:
+    async def on_add(self, obj: V1Pod, is_in_initial_list: bool) -> None: ...
+    async def on_update(self, old: V1Pod, new: V1Pod) -> None: ...
+    async def on_delete(self, obj: V1Pod | DeletedFinalStateUnknown) -> None: ...
 
 
 class PodHandler:
@@ -79,6 +94,12 @@ def handlers(informer: SharedIndexInformer[V1Pod]) -> None:
     informer.add_event_handler(ResourceEventHandlerFuncs(update_func=takes_pod))  # error: arg-type
     informer.add_event_handler(ResourceEventHandlerFuncs(delete_func=takes_pod))  # error: arg-type
     informer.add_event_handler(ResourceEventHandlerDetailedFuncs(add_func=takes_pod))  # error: arg-type
+    informer.add_event_handler(ResourceEventHandlerFuncs(add_func=awaits_pod))
+    informer.add_event_handler(PodCoroutines())
+    informer.add_event_handler(ResourceEventBatchHandlerFunc(takes_pod_events), max_batch=10)
+    informer.add_event_handler(ResourceEventBatchHandlerFunc(takes_pods))  # error: arg-type
+    informer.add_event_handler(FilteringResourceEventHandler(accepts_pod, PodBatches()))
+    informer.add_event_handler(PodBatches())
     informer.add_event_handler(LacksOnDelete())  # error: arg-type
     informer.add_event_handler(takes_pod)  # error: arg-type
 
@@ -122,6 +143,7 @@ def views(factory: SharedInformerFactory) -> None:
     for event in informer.events():
         assert_type(event, Event[V1Pod])
         assert_type(event.old, V1Pod | None)
+    print(informer.events().old)  # error: attr-defined
     informer.add_indexers({"node": "spec.nodeName", "name": lambda pod: [str(assert_type(pod, V1Pod).metadata)]})
     informer.add_indexers({"name": lambda pod: [pod.name]})  # error: attr-defined
 
@@ -132,6 +154,19 @@ def own_informer(factory: SharedInformerFactory, mine: SharedIndexInformer[V1Pod
 
     assert_type(factory.informer_for(Resource("", "v1", "pods"), new_informer), SharedIndexInformer[V1Pod])
     factory.informer_for("pods", new_informer)  # error: arg-type
+
+
+async def coroutines(factory: SharedInformerFactory, informer: SharedIndexInformer[V1Pod]) -> None:
+    async with factory.running(timeout=1) as running:
+        assert_type(running, SharedInformerFactory)
+    with factory.running() as running:
+        assert_type(running, SharedInformerFactory)
+    async for event in informer.events():
+        assert_type(event, Event[V1Pod])
+    assert_type(await informer.wait_for_cache_sync_async(), bool)
+    assert_type(await factory.wait_for_cache_sync_async(), dict[str, bool])
+    assert_type(await informer.wait_for_resource_version_async("1", handlers=True), bool)
+    assert_type(await factory.shutdown_async(), list[str])
 
 
 def waiting(informer: SharedIndexInformer[Any], registration: HandlerRegistration[Any]) -> None:

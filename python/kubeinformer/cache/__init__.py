@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeinformer._core import DeltaFIFO, Indexer, RealFIFO, ThreadSafeStore
+from kubeinformer._core import DeltaFIFO, Event, Indexer, RealFIFO, ThreadSafeStore
 from kubeinformer._lazy import lazily
+from kubeinformer.cache.batch_handler import ResourceEventBatchHandler, ResourceEventBatchHandlerFunc
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
 from kubeinformer.cache.done_checker import DoneChecker, is_done
 from kubeinformer.cache.enqueueing import EnqueueRegistration
 from kubeinformer.cache.event_handler import (
-    FilteringResourceEventHandler,
     ResourceEventHandler,
     ResourceEventHandlerDetailedFuncs,
     ResourceEventHandlerFuncs,
 )
-from kubeinformer.cache.event_stream import Event, EventStream
+from kubeinformer.cache.event_stream import EventStream
+from kubeinformer.cache.filtering_handler import FilteringResourceEventHandler
 from kubeinformer.cache.identity import InformerName, InformerNameAndResource
 from kubeinformer.cache.indexer_snapshot import IndexerSnapshot
 from kubeinformer.cache.keys import (
@@ -124,6 +125,8 @@ __all__ = [
     "Reflector",
     "ReflectorStore",
     "ReplacedAllInfo",
+    "ResourceEventBatchHandler",
+    "ResourceEventBatchHandlerFunc",
     "ResourceEventHandler",
     "ResourceEventHandlerDetailedFuncs",
     "ResourceEventHandlerFuncs",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from kubeinformer._core import Filter, InformerCore, Transform, Untransformed
 from kubeinformer.cache import reports
@@ -30,6 +31,12 @@ from kubeinformer.index import namespace as namespace_index
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
 from kubeinformer.transport.base import Transport
+
+if TYPE_CHECKING:
+    from kubeinformer.cache.handler_task import HandlerTask
+
+Joinable = Union[threading.Thread, "HandlerTask"]
+"""What calls a handler, and what else an informer's end waits for."""
 
 WatchErrorHandler = Callable[[Reflector, Exception], object]
 """client-go's type of this name: what is called, on a reader's thread, with each failure to list or watch."""
@@ -191,11 +198,19 @@ class Controller:
                 name=reflector_name,
                 on_error=partial(self._failed, source),
             )
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Joinable] = []
+        self._on_failure: tuple[Callable[[], object], ...] = ()
+        self._lock = threading.Lock()
         self._included: list[HandlerRegistration[Any]] = []
 
     def include(self, registration: HandlerRegistration[Any]) -> None:
-        """Make a handler part of it, before `start`: its thread starts with the others, `has_synced` waits for it."""
+        """Make a handler part of it, before `start`: its thread starts with the others, `has_synced` waits for it.
+
+        Raises:
+            RuntimeError: there is no event loop for a coroutine handler.
+        """
+        if registration.task is not None:
+            registration.task.check_startable()
         self._included.append(registration)
         self._threads.append(registration.thread)
 
@@ -232,7 +247,20 @@ class Controller:
         """Whether it was stopped."""
         return self.core.is_stopped()
 
+    @contextmanager
+    def calling_when_it_fails(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Call `callback` on a reader's thread after each failure to list or watch, as long as the block lasts."""
+        with self._lock:
+            self._on_failure = (*self._on_failure, callback)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._on_failure = tuple(other for other in self._on_failure if other is not callback)
+
     def _failed(self, source: str, error: Exception) -> None:
+        for callback in self._on_failure:
+            callback()
         if self.watch_error_handler is not None:
             self.watch_error_handler(self.reflectors[source], error)
 
@@ -240,13 +268,14 @@ class Controller:
         """Start the threads. False when they were started before (client-go §156)."""
         if self.core.is_stopped() or not self.core.start():
             return False
-        self._threads.append(threading.Thread(target=self._process, name=f"kubeinformer-processor-{self.label}"))
+        self._threads.append(
+            threading.Thread(target=self._process, name=f"kubeinformer-processor-{self.label}", daemon=True)
+        )
         for source, reflector in self.reflectors.items():
             suffix = f"-{source}" if source else ""
             name = f"kubeinformer-reader-{self.label}{suffix}"
-            self._threads.append(threading.Thread(target=reflector.run, name=name))
+            self._threads.append(threading.Thread(target=reflector.run, name=name, daemon=True))
         for thread in self._threads:
-            thread.daemon = True
             thread.start()
         return True
 
@@ -268,7 +297,7 @@ class Controller:
         for reflector in self.reflectors.values():
             reflector.stop()
 
-    def threads(self) -> list[threading.Thread]:
+    def threads(self) -> list[Joinable]:
         """The threads, as long as they run."""
         return [thread for thread in [*self._threads, *self._retries.threads()] if thread.is_alive()]
 
@@ -300,7 +329,7 @@ class Controller:
         return None
 
 
-def join(threads: Sequence[threading.Thread], timeout: float | None) -> list[threading.Thread]:
+def join(threads: Sequence[Joinable], timeout: float | None) -> list[Joinable]:
     """Wait for threads to end, for `timeout` seconds in all (None: for ever). Returns those that still run.
 
     The calling thread is not waited for: a handler may shut its own informer down.

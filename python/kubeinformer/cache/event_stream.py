@@ -9,51 +9,29 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from kubeinformer._core import InformerCore, KubeObject, Listener
+from kubeinformer._core import Event, InformerCore, KubeObject, Listener, Waker
 from kubeinformer.cache import reports
+from kubeinformer.cache.conversion import converted, unchanged
+from kubeinformer.cache.delivery import BATCH
 from kubeinformer.cache.fork_guard import ForkGuard
-from kubeinformer.cache.registration import ADD, BATCH, UPDATE, last_state
 from kubeinformer.errors import ForkedError, ModelError
+
+if TYPE_CHECKING:
+    from kubeinformer.cache.loop_waker import Turn
 
 T = TypeVar("T")
 
 
-class Event(Generic[T]):
-    """One change; also to be read as `event["type"]` and `event["object"]`.
-
-    Attributes:
-        type: "ADDED", "MODIFIED" or "DELETED".
-        object: the object; of a deletion its final state or a `DeletedFinalStateUnknown`.
-        old: what it was before a MODIFIED, else None.
-        is_in_initial_list: whether an ADDED was there already when the stream began or the informer first listed.
-    """
-
-    __slots__ = ("is_in_initial_list", "object", "old", "type")
-
-    def __init__(self, type: str, object: Any, old: T | None = None, *, is_in_initial_list: bool = False) -> None:
-        self.type = type
-        self.object = object
-        self.old = old
-        self.is_in_initial_list = is_in_initial_list
-
-    def __getitem__(self, key: str) -> Any:
-        if key in ("type", "object", "old"):
-            return getattr(self, key)
-        raise KeyError(key)
-
-    def __repr__(self) -> str:
-        return f"<Event {self.type} {self.object!r}>"
-
-
 class EventStream(Generic[T]):
-    """An iterator over events; it belongs to one thread at a time.
+    """An iterator over events, for `for` and for `async for`; it belongs to one thread or task at a time.
 
-    Iteration blocks until the next event, in the main thread such that Ctrl-C acts within 0.1 s, and ends when the
-    informer stops, when the stream is closed, or when no event has come for `timeout` seconds. A stream that is let go
-    of, as by a loop that breaks, is closed. Of a typed informer, an object that is no valid model is reported and left
-    out, and ADDED when it is valid; its deletion has no object.
+    Iteration waits until the next event, and ends when the informer stops, when the stream is closed, or when no event
+    has come for `timeout` seconds. `for` blocks, in the main thread such that Ctrl-C acts within 0.1 s. `async for`
+    blocks nothing, gives way to other tasks about every millisecond, and may be cancelled at any time: that loses no
+    event that it did not give. A stream that is let go of, as by a loop that breaks, is closed. Of a typed informer, an
+    object that is no valid model is reported and left out, and ADDED when it is valid; its deletion has no object.
     """
 
     def __init__(
@@ -68,7 +46,8 @@ class EventStream(Generic[T]):
         self._convert = convert
         self._timeout = timeout
         self._guard = ForkGuard("this stream of events")
-        self._ready: deque[tuple[int, Any, Any]] = deque()
+        self._ready: deque[Event[KubeObject]] = deque()
+        self._turn: Turn | None = None
 
     def __iter__(self) -> EventStream[T]:
         return self
@@ -76,32 +55,59 @@ class EventStream(Generic[T]):
     def __next__(self) -> Event[T]:
         self._guard.check()
         while True:
-            if not self._ready:
-                batch = self._listener.pop_batch(BATCH, self._timeout)
-                if not batch:
-                    self.close()
-                    raise StopIteration
-                self._ready.extend(batch)
-            kind, first, second = self._ready.popleft()
-            try:
-                return self._event(kind, first, second)
-            except ModelError as error:
-                reports.event_left_out(error.key, error)
+            if not self._ready and not self._take(self._listener.pop_events(BATCH, self._timeout)):
+                raise StopIteration
+            if (event := self._next()) is not None:
+                return event
 
-    def _event(self, kind: int, first: Any, second: Any) -> Event[T]:
-        convert = self._convert
-        if kind == ADD:
-            return Event("ADDED", convert(first), is_in_initial_list=second)
-        if kind == UPDATE:
-            new = convert(second)
-            try:
-                return Event("MODIFIED", new, convert(first))
-            except ModelError:
-                return Event("ADDED", new)
-        gone, unreadable = last_state(kind, first, second, convert)
+    def __aiter__(self) -> EventStream[T]:
+        return self
+
+    async def __anext__(self) -> Event[T]:
+        self._guard.check()
+        if self._turn is None or self._turn.is_over():
+            await self._give_way()
+        while True:
+            # What is taken is kept at once, and between that and the return nothing is awaited.
+            if not self._ready and not self._take(await self._wait()):
+                raise StopAsyncIteration
+            if (event := self._next()) is not None:
+                return event
+
+    async def _give_way(self) -> None:
+        from kubeinformer.cache.loop_waker import Turn
+
+        self._turn = self._turn or Turn()
+        await self._turn.give_way()
+
+    async def _wait(self) -> list[Event[KubeObject]] | None:
+        from kubeinformer.cache.loop_waker import LoopWaker
+
+        return await LoopWaker.running().wait(self._poll, self._listener.forget, self._timeout)
+
+    def _poll(self, waker: Waker) -> list[Event[KubeObject]] | None:
+        return self._listener.poll_events(waker, BATCH)
+
+    def _take(self, events: list[Event[KubeObject]] | None) -> bool:
+        if not events:
+            self.close()
+            return False
+        self._ready.extend(events)
+        return True
+
+    def _next(self) -> Event[T] | None:
+        """The first that is ready; None if it has to be left out."""
+        event = self._ready.popleft()
+        if self._convert is unchanged:
+            return cast("Event[T]", event)
+        try:
+            given, unreadable = converted(event, self._convert)
+        except ModelError as error:
+            reports.event_left_out(error.key, error)
+            return None
         if unreadable is not None:
             reports.event_left_out(unreadable.key, unreadable)
-        return Event("DELETED", gone)
+        return given
 
     def close(self) -> None:
         """End the stream and free what waits in it. From any thread; a loop that waits ends at once."""

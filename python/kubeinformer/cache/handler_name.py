@@ -5,11 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from kubeinformer.cache.event_handler import (
-    FilteringResourceEventHandler,
-    ResourceEventHandlerDetailedFuncs,
-    ResourceEventHandlerFuncs,
-)
+from kubeinformer.cache.filtering_handler import FilteringResourceEventHandler
+from kubeinformer.cache.handler_functions import HandlerOfFunctions
 
 
 def handler_name(handler: object) -> str:
@@ -22,9 +19,8 @@ def handler_name(handler: object) -> str:
         return "<nil>"
     if isinstance(handler, FilteringResourceEventHandler):
         return handler_name(handler.handler)
-    if isinstance(handler, ResourceEventHandlerFuncs | ResourceEventHandlerDetailedFuncs):
-        functions = (handler.add_func, handler.update_func, handler.delete_func)
-        names = [_function_name(function) for function in functions if function is not None]
+    if isinstance(handler, HandlerOfFunctions):
+        names = [_function_name(function) for function in handler.functions() if function is not None]
         if qualifiers := {name.rpartition(".")[0].removesuffix(".<locals>") or name for name in names}:
             return qualifiers.pop() if len(qualifiers) == 1 else "+".join(names)
     return _full_name(type(handler))

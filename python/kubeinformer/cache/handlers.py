@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubeinformer._core import InformerCore
+from kubeinformer.cache.controller import Joinable
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.stopping import StopWatcher
 
@@ -34,12 +35,20 @@ class Handlers:
         self.started = False
         self.registrations: list[HandlerRegistration[Any]] = []
         self.watchers: list[StopWatcher] = []
-        self._ended: list[threading.Thread] = []
+        self._ended: list[HandlerRegistration[Any]] = []
 
     def start(self, begin: Callable[[], bool], watch: Callable[[], StopWatcher] | None) -> bool:
-        """Start the threads, and a watcher, if `begin` says so, which is called once; False if it does not."""
+        """Start the threads, and a watcher, if `begin` says so, which is called once; False if it does not.
+
+        Raises:
+            RuntimeError: there is no event loop for a coroutine handler; nothing has begun then.
+        """
         with self.lock:
-            if self.started or not begin():
+            if self.started:
+                return False
+            for registration in self.registrations:
+                check_startable(registration)
+            if not begin():
                 return False
             self.started = True
             for registration in self.registrations:
@@ -49,8 +58,14 @@ class Handlers:
         return True
 
     def add(self, registration: HandlerRegistration[Any]) -> None:
-        """Add one; its thread starts now, or with the informer."""
+        """Add one; its thread starts now, or with the informer.
+
+        Raises:
+            RuntimeError: the informer runs, and there is no event loop for a coroutine handler.
+        """
         with self.lock:
+            if self.started:
+                check_startable(registration)
             self.registrations.append(registration)
             if self.started:
                 registration.thread.start()
@@ -62,8 +77,8 @@ class Handlers:
                 return
             self.registrations.remove(registration)
             if registration.thread.is_alive():
-                self._ended = [thread for thread in self._ended if thread.is_alive()]
-                self._ended.append(registration.thread)
+                self._ended = [ended for ended in self._ended if ended.thread.is_alive()]
+                self._ended.append(registration)
             # Under the lock: who finds it removed may rely on that nothing more is handed out.
             core.remove_listener(registration.listener)
 
@@ -72,14 +87,28 @@ class Handlers:
         with self.lock:
             return self.registrations.copy()
 
-    def close(self) -> list[threading.Thread]:
-        """Let the watchers end; all threads that are to be waited for, of removed handlers too."""
+    def close(self) -> list[Joinable]:
+        """Let the watchers end, cancel coroutine handlers; all that is to be waited for, of removed handlers too."""
         with self.lock:
             for watcher in self.watchers:
                 watcher.close()
-            threads = [watcher.thread for watcher in self.watchers]
-            threads += [registration.thread for registration in self.registrations if registration.thread.ident]
-            return threads + self._ended
+            threads: list[Joinable] = [watcher.thread for watcher in self.watchers]
+            for registration in [*self.registrations, *self._ended]:
+                if registration.task is not None:
+                    registration.task.cancel()
+                if registration.thread.ident and not registration.is_current():
+                    threads.append(registration.thread)
+            return threads
+
+
+def check_startable(registration: HandlerRegistration[Any]) -> None:
+    """Return iff its thread can be started.
+
+    Raises:
+        RuntimeError: there is no event loop for a coroutine handler.
+    """
+    if registration.task is not None:
+        registration.task.check_startable()
 
 
 def backlog_limits(backlog: Backlog) -> tuple[int, int] | None:

@@ -150,6 +150,27 @@ class IndexerReader(Generic[T]):
         """
         return self._core.list_json(to_selector(selector), namespace)
 
+    def iter_json(
+        self, selector: LabelSelector | None = None, namespace: str | None = None, *, chunk: int = 100
+    ) -> Iterator[bytes]:
+        """`list_json` in pieces, for answers of many megabytes: copying one at once would hold up every other thread.
+
+        All pieces in a row are the JSON array, of the objects that are in the store now.
+
+        Args:
+            selector: which objects.
+            namespace: only of this namespace; None = of all.
+            chunk: objects a piece.
+
+        Raises:
+            ValueError: the selector does not parse, or `chunk` is below 1.
+        """
+        if chunk < 1:
+            raise ValueError(f"chunk must be at least 1, not {chunk}")
+        pieces = self._core.json_pieces(to_selector(selector), namespace)
+        starts = range(0, len(pieces) or 1, chunk)
+        return (pieces.piece(start, start + chunk) for start in starts)
+
     def project(
         self, paths: Sequence[str], *, index: str | None = None, value: str | None = None
     ) -> Sequence[tuple[Any, ...]]:

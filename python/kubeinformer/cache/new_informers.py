@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kubeinformer._core import Index, KubeObject, Transform
 from kubeinformer.cache.arguments import check_period
 from kubeinformer.cache.controller import Controller, ControllerOptions
-from kubeinformer.cache.event_handler import ResourceEventHandler
+from kubeinformer.cache.conversion import unchanged
+from kubeinformer.cache.event_handler import AnyEventHandler
 from kubeinformer.cache.index_functions import IndexFunc
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.shared_indexer import SharedIndexer
@@ -67,7 +68,7 @@ def new_shared_index_informer(
         name=name or resource.group_resource,
         options=options or ControllerOptions(),
     )
-    informer = SharedIndexInformer(controller, resource, convert=_same, default_resync_period=resync_period)
+    informer = SharedIndexInformer(controller, resource, convert=unchanged, default_resync_period=resync_period)
     informer.set_transform(transform)
     if indexers:
         informer.add_indexers(indexers)
@@ -78,7 +79,7 @@ def new_informer(
     list_watch: Transport | ApiClient,
     resource: Resource,
     resync_period: float,
-    handler: ResourceEventHandler[KubeObject],
+    handler: AnyEventHandler[KubeObject],
     *,
     name: str = "",
     options: ControllerOptions | None = None,
@@ -115,7 +116,7 @@ def new_indexer_informer(
     list_watch: Transport | ApiClient,
     resource: Resource,
     resync_period: float,
-    handler: ResourceEventHandler[KubeObject],
+    handler: AnyEventHandler[KubeObject],
     indexers: Indexers,
     *,
     name: str = "",
@@ -147,7 +148,3 @@ def to_transport(list_watch: Transport | ApiClient, *, scoped: bool = False) -> 
     if hasattr(source, "configuration") and hasattr(source, "update_params_for_auth"):
         return make_transport("auto", source)
     raise TypeError(f"list_watch must be a ListWatch, a transport or an ApiClient, not {type(source).__name__}")
-
-
-def _same(obj: KubeObject) -> KubeObject:
-    return obj

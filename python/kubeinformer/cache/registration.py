@@ -1,32 +1,26 @@
-"""`HandlerRegistration`: one handler of an informer, and the thread that calls it.
-
-The handler is called for one notification at a time, in the order of the store's changes (client-go §138). A call that
-raises is reported with the object's key and counted, and the next one follows at once (unlike §151).
-"""
+"""`HandlerRegistration`: one handler of an informer, and the thread or task that calls it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kubeinformer._core import InformerCore, KubeObject, Listener
 from kubeinformer.cache import reports
+from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.done_checker import SyncChecker
-from kubeinformer.cache.event_handler import ResourceEventHandler
+from kubeinformer.cache.event_handler import AnyEventHandler
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.handler_functions import is_coroutine_handler
 from kubeinformer.cache.handler_name import handler_name
-from kubeinformer.cache.resource_version import wait_for_resource_version
-from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
-from kubeinformer.errors import ModelError
+from kubeinformer.cache.resource_version import wait_for_resource_version, wait_for_resource_version_async
+
+if TYPE_CHECKING:
+    from kubeinformer.cache.handler_task import HandlerTask
 
 T = TypeVar("T")
-
-ADD, UPDATE, DELETE, TOMBSTONE = range(4)
-"""First element of a notification, as the core hands it out."""
-
-BATCH = 1000
 
 _SLICE = 0.1
 
@@ -37,27 +31,36 @@ class HandlerRegistration(Generic[T]):
     Attributes:
         name: what logs and the thread call the handler: where its functions or its class are defined (§169).
         handler: the handler.
+        thread: on which it is called; of a coroutine handler, its task.
+        task: of a coroutine handler, else None.
     """
 
     def __init__(
         self,
         core: InformerCore,
         listener: Listener,
-        handler: ResourceEventHandler[T],
+        handler: AnyEventHandler[T],
         convert: Callable[[KubeObject], T],
+        *,
         informer_name: str,
+        max_batch: int,
     ) -> None:
         self.name = handler_name(handler)
         self.handler = handler
         self.listener = listener
         self._informer_name = informer_name
         self._core = core
-        self._convert = convert
-        self._errors = 0
+        self._delivery = Delivery(self.name, handler, listener, convert, max_batch)
         self._guard = ForkGuard("this registration")
-        self.thread = threading.Thread(
-            target=self._run, name=f"kubeinformer-handler-{informer_name}-{self.name}", daemon=True
-        )
+        thread_name = f"kubeinformer-handler-{informer_name}-{self.name}"
+        self.thread: threading.Thread | HandlerTask
+        self.task: HandlerTask | None = None
+        if is_coroutine_handler(handler):
+            from kubeinformer.cache.handler_task import HandlerTask
+
+            self.thread = self.task = HandlerTask(self._run_task, thread_name)
+        else:
+            self.thread = threading.Thread(target=self._delivery.run, name=thread_name, daemon=True)
 
     def has_synced(self) -> bool:
         """Whether the informer has synced and the handler has returned from every object of the first list (§149).
@@ -105,16 +108,29 @@ class HandlerRegistration(Generic[T]):
 
         Raises:
             ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
+            RuntimeError: the handler itself calls it, and would wait for its own return; or it would block the event
+                loop on which the handler runs.
+        """
+        self.check_waitable()
+        return wait_for_resource_version(self._core, resource_version, lambda: [self], timeout, namespace)
+
+    async def wait_for_resource_version_async(
+        self, resource_version: str, timeout: float | None = None, namespace: str | None = None
+    ) -> bool:
+        """`wait_for_resource_version` for coroutines: it does not block, and uses no thread.
+
+        Raises:
+            ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
             RuntimeError: the handler itself calls it, and would wait for its own return.
         """
-        if self.thread is threading.current_thread():
+        if self.is_current():
             raise RuntimeError(f"handler {self.name} cannot wait until it has returned")
-        return wait_for_resource_version(self._core, resource_version, lambda: [self], timeout, namespace)
+        return await wait_for_resource_version_async(self._core, resource_version, lambda: [self], timeout, namespace)
 
     def errors(self) -> int:
         """How many calls raised."""
         self._guard.check()
-        return self._errors
+        return self._delivery.errors
 
     def pending(self) -> int:
         """Notifications that wait for the handler."""
@@ -128,57 +144,31 @@ class HandlerRegistration(Generic[T]):
         """Notifications of which the filter let the handler hear nothing."""
         return self.listener.filtered()
 
-    def _run(self) -> None:
-        while self._deliver():
-            pass
+    def is_current(self) -> bool:
+        """Whether the caller is this handler, within a call."""
+        if self.task is not None:
+            return self.task.is_current()
+        return self.thread is threading.current_thread()
 
-    def _deliver(self) -> bool:
-        """Call the handler for one batch; False when it is over. A function, so that no wait keeps a batch alive."""
-        batch = self.listener.pop_batch(BATCH)
-        if batch is None:
-            return False
-        for kind, first, second in batch:
-            if self.listener.is_closed():
-                return False
-            try:
-                self._call(kind, first, second)
-            except BaseException as error:
-                self._errors += 1
-                key = first if kind == TOMBSTONE else first.key
-                reports.handler_failed(self.name, key, error)
-        return True
+    def check_waitable(self) -> None:
+        """Return iff the caller can block until the handler has returned.
 
-    def _call(self, kind: int, first: Any, second: Any) -> None:
-        convert = self._convert
-        if kind == ADD:
-            self.handler.on_add(convert(first), second)
-        elif kind == UPDATE:
-            new = convert(second)
-            try:
-                old = convert(first)
-            except ModelError:
-                # When the old object was new it was no valid model either, and the handler was not told of it.
-                self.handler.on_add(new, False)
-            else:
-                self.handler.on_update(old, new)
-        else:
-            gone, unreadable = last_state(kind, first, second, convert)
-            self.handler.on_delete(gone)
-            if unreadable is not None:
-                raise unreadable
+        Raises:
+            RuntimeError: it is the handler, or blocks the event loop of a coroutine handler.
+        """
+        if self.is_current():
+            raise RuntimeError(f"handler {self.name} cannot wait until it has returned")
+        if self.task is not None and self.task.needs_this_thread():
+            raise RuntimeError(
+                f"coroutine handler {self.name} runs on the event loop that this would block: "
+                "await wait_for_resource_version_async"
+            )
 
-
-def last_state(
-    kind: int, first: Any, second: Any, convert: Callable[[KubeObject], Any]
-) -> tuple[Any, ModelError | None]:
-    """What a deletion hands over, and why the object is missing from it, if it is for want of a valid model.
-
-    The deletion of an object that cannot be shown is a deletion all the same.
-    """
-    obj = first if kind == DELETE else second
-    key = obj.key if kind == DELETE else first
-    try:
-        gone = None if obj is None else convert(obj)
-    except ModelError as error:
-        return DeletedFinalStateUnknown(key), error
-    return (gone, None) if kind == DELETE else (DeletedFinalStateUnknown(key, gone), None)
+    async def _run_task(self) -> None:
+        try:
+            await self._delivery.run_async()
+        finally:
+            # Its loop may end it before anybody else does; what comes for it must not be kept then.
+            if not self.listener.is_closed():
+                reports.handler_cancelled(self.name)
+                self._core.remove_listener(self.listener)

@@ -22,6 +22,11 @@ def handler_failed(handler: str, key: str, error: BaseException) -> None:
     logger.error("event handler %s failed on %s: %r", handler, key, error, exc_info=error)
 
 
+def handler_cancelled(handler: str) -> None:
+    """The event loop of a coroutine handler cancelled its task, as at its own end: it is told nothing more."""
+    logger.warning("coroutine handler %s was cancelled with its event loop; it is told nothing more", handler)
+
+
 def run_twice(informer: str) -> None:
     """`run` was called on an informer that had been started, which changes nothing (client-go §156)."""
     logger.warning("informer %s was started before; an informer runs once", informer)

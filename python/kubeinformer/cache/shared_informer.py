@@ -10,16 +10,17 @@ from typing import Any, Generic, TypeVar
 from kubeinformer._core import Filter, Index, KubeObject, Queue, Transform
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_period, check_stop
+from kubeinformer.cache.batch_handler import MAX_BATCH, check_max_batch
 from kubeinformer.cache.controller import Controller, WatchErrorHandler, join
 from kubeinformer.cache.done_checker import SyncChecker
 from kubeinformer.cache.enqueueing import LOW_PRIORITY, EnqueueRegistration, check_filter
-from kubeinformer.cache.event_handler import ResourceEventHandler, check_handler
+from kubeinformer.cache.event_handler import AnyEventHandler, check_handler
 from kubeinformer.cache.event_stream import EventStream
 from kubeinformer.cache.handlers import DEFAULT_BACKLOG, Backlog, Handlers, backlog_limits
 from kubeinformer.cache.memory import MemoryUsage
 from kubeinformer.cache.reflector_state import LastError
 from kubeinformer.cache.registration import HandlerRegistration
-from kubeinformer.cache.resource_version import wait_for_resource_version
+from kubeinformer.cache.resource_version import wait_for_resource_version, wait_for_resource_version_async
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.transforms import TransformFunc
@@ -73,19 +74,24 @@ class SharedIndexInformer(Generic[T]):
 
     def add_event_handler(
         self,
-        handler: ResourceEventHandler[T],
+        handler: AnyEventHandler[T],
         resync_period: float | None = None,
         *,
         backlog: Backlog = DEFAULT_BACKLOG,
         filter: Filter | None = None,
+        max_batch: int = MAX_BATCH,
     ) -> HandlerRegistration[T]:
         """Call `handler` for everything that is in the store and for every later change (client-go §141, §142).
 
         May be called at any time, also from a callback. Each registration has a thread of its own, on which it is
-        called; a slow handler delays no other.
+        called; a slow handler delays no other. A handler with coroutine functions has a task instead, on the event loop
+        that runs now, or else where the informer is started: each call is awaited before the next one. The end of the
+        informer by `shutdown` cancels a call that is under way; the end of the loop removes the handler.
 
         Args:
-            handler: has `on_add(obj, is_in_initial_list)`, `on_update(old, new)` and `on_delete(obj)`.
+            handler: has `on_add(obj, is_in_initial_list)`, `on_update(old, new)` and `on_delete(obj)`; or
+                `on_batch(events)`, which is called instead of them with a list of events. Each may be a coroutine
+                function.
             resync_period: seconds after which the handler gets an update of each object with itself, again and again;
                 None = the factory's period, 0 = never; below 1 it is raised to 1 (§129, §132). It counts also where
                 the factory's period is 0 (unlike §131).
@@ -93,28 +99,36 @@ class SharedIndexInformer(Generic[T]):
                 learns every object's state but not every step; "grow" = without bound, as in client-go.
             filter: what the handler wants to hear of, see `kubeinformer.filter`: evaluated in Rust, on the thread that
                 writes the cache. It looks at the object as the cache has it, also for a typed informer.
+            max_batch: how many events `on_batch` gets at most; no effect on other handlers.
 
         Returns:
             The registration, for `remove_event_handler` and `has_synced`.
 
         Raises:
-            TypeError: `handler` lacks a method or has a coroutine function for one, `resync_period` is no number, or
-                `filter` no filter.
-            ValueError: `resync_period` is negative, or `backlog` is not as above.
+            TypeError: `handler` lacks a method, `resync_period` or `max_batch` is no number, or `filter` no filter.
+            ValueError: `resync_period` is negative, `max_batch` is below 1, or `backlog` is not as above.
+            RuntimeError: the informer runs, and no event loop does, which a coroutine handler needs.
             Error: the informer is stopped (§143).
         """
         check_handler(handler)
         check_filter("filter", filter)
+        check_max_batch(max_batch)
         period = self._resync_period(resync_period)
         listener = self._core.add_listener(resync_period=period, backlog=backlog_limits(backlog), filter=filter)
         if listener is None:
             raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
-        registration = HandlerRegistration(self._core, listener, handler, self._convert, self._controller.label)
-        self._handlers.add(registration)
+        registration = HandlerRegistration(
+            self._core, listener, handler, self._convert, informer_name=self._controller.label, max_batch=max_batch
+        )
+        try:
+            self._handlers.add(registration)
+        except RuntimeError:
+            self._core.remove_listener(listener)
+            raise
         return registration
 
     def add_event_handler_with_resync_period(
-        self, handler: ResourceEventHandler[T], resync_period: float
+        self, handler: AnyEventHandler[T], resync_period: float
     ) -> HandlerRegistration[T]:
         """client-go's name for `add_event_handler(handler, resync_period)`."""
         return self.add_event_handler(handler, resync_period)
@@ -147,16 +161,26 @@ class SharedIndexInformer(Generic[T]):
             timeout: seconds to wait at most; None = for ever.
 
         Returns:
-            Whether it has returned. Called from that handler it does not wait and says False. A registration of another
-            informer is left as it is, and not waited for.
+            Whether it has returned. Called from that handler, or on the event loop of a coroutine handler, it does not
+            wait and may say False. A registration of another informer is left as it is, and not waited for.
         """
         self.remove_event_handler(registration)
         thread = registration.thread
-        if thread is threading.current_thread():
+        if registration.is_current():
             return False
         if thread.ident is not None and registration.is_of(self._core):
             thread.join(timeout)
         return not thread.is_alive()
+
+    async def shut_down_event_handler_async(
+        self, registration: HandlerRegistration[Any], timeout: float | None = None
+    ) -> bool:
+        """`shut_down_event_handler` for coroutines: does not block, and waits for coroutine handlers of this loop."""
+        from kubeinformer.cache.in_thread import in_thread
+
+        self.remove_event_handler(registration)
+        shut_down = partial(self.shut_down_event_handler, registration, timeout)
+        return await in_thread(f"shutdown-{self.name}", shut_down)
 
     def events(
         self,
@@ -166,6 +190,8 @@ class SharedIndexInformer(Generic[T]):
         filter: Filter | None = None,
     ) -> EventStream[T]:
         """Pull instead of push: everything that is in the store, then every change, from the moment of this call.
+
+        To be read with `for` or `async for`.
 
         Args:
             timeout: seconds without an event after which the iteration ends; None = it ends when the informer stops.
@@ -318,6 +344,7 @@ class SharedIndexInformer(Generic[T]):
 
         Raises:
             TypeError: `stop` is no event.
+            RuntimeError: no event loop runs, and a coroutine handler was added where none did.
             ForkedError: it was made by the parent of this process.
         """
         check_stop(stop)
@@ -352,6 +379,8 @@ class SharedIndexInformer(Generic[T]):
     def shutdown(self, timeout: float | None = None) -> list[str]:
         """Stop and wait for the threads to end. Blocks for `timeout` seconds at most (None: for ever).
 
+        Coroutine handlers are cancelled; on their event loop's own thread they are not waited for.
+
         Returns:
             Names of the threads that are still busy: handlers that have not returned. The calling thread is not
             waited for; two handlers that call this wait for each other, so give them a timeout.
@@ -360,6 +389,12 @@ class SharedIndexInformer(Generic[T]):
         threads = self._handlers.close()
         threads += self._controller.threads()
         return [thread.name for thread in join(threads, timeout)]
+
+    async def shutdown_async(self, timeout: float | None = None) -> list[str]:
+        """`shutdown` for coroutines: it does not block, and waits for coroutine handlers of this loop, too."""
+        from kubeinformer.cache.in_thread import in_thread
+
+        return await in_thread(f"shutdown-{self.name}", partial(self.shutdown, timeout))
 
     def has_synced(self) -> bool:
         """Whether the first list of every source is in the store; never False again (client-go §150, §158)."""
@@ -375,6 +410,12 @@ class SharedIndexInformer(Generic[T]):
     def wait_for_cache_sync(self, timeout: float | None = None) -> bool:
         """Block until it has synced, for `timeout` seconds at most (None: for ever), or is stopped; True iff it has."""
         return self._core.wait_synced(timeout)
+
+    async def wait_for_cache_sync_async(self, timeout: float | None = None) -> bool:
+        """`wait_for_cache_sync` for coroutines: it does not block, and uses no thread."""
+        from kubeinformer.cache.loop_waker import LoopWaker
+
+        return bool(await LoopWaker.running().wait(self._core.poll_synced, self._core.forget, timeout))
 
     def is_stopped(self) -> bool:
         """Whether it was stopped (client-go §157)."""
@@ -431,10 +472,23 @@ class SharedIndexInformer(Generic[T]):
 
         Raises:
             ValueError: `resource_version` is no decimal number, or the informer does not watch this namespace.
-            RuntimeError: the informer's queue is not "atomic" (see `ControllerOptions`).
+            RuntimeError: the informer's queue is not "atomic" (see `ControllerOptions`), or this blocks the event loop
+                of a coroutine handler that is to be waited for.
             ForkedError: it was made by the parent of this process.
         """
         return wait_for_resource_version(
+            self._core, resource_version, self._handlers.copy if handlers else tuple, timeout, namespace
+        )
+
+    async def wait_for_resource_version_async(
+        self,
+        resource_version: str,
+        handlers: bool = False,
+        timeout: float | None = None,
+        namespace: str | None = None,
+    ) -> bool:
+        """`wait_for_resource_version` for coroutines: it does not block, and uses no thread."""
+        return await wait_for_resource_version_async(
             self._core, resource_version, self._handlers.copy if handlers else tuple, timeout, namespace
         )
 

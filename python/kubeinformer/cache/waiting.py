@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +236,50 @@ def wait_for_controllers(
                 raise _timed_out(controllers, "caches cannot sync, the server refuses")
             controller.core.wait_synced(_SLICE if left is None else min(_SLICE, left))
     return {name: controller.core.has_synced() for name, controller in controllers.items()}
+
+
+async def wait_for_controllers_async(
+    controllers: Mapping[str, Controller], timeout: float | None, *, fail_fast: bool
+) -> dict[str, bool]:
+    """The same without blocking and without polling; a stop ends it through the controllers."""
+    import asyncio
+
+    from kubeinformer.cache.loop_waker import LoopWaker
+
+    loop, waker = asyncio.get_running_loop(), LoopWaker.running()
+    refused = asyncio.Event()
+
+    def look() -> None:
+        if any(controller.lasting_refusal() for controller in controllers.values()):
+            refused.set()
+
+    def failed() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(look)
+
+    async def synced() -> None:
+        for controller in controllers.values():
+            await waker.wait(controller.core.poll_synced, controller.core.forget)
+
+    with ExitStack() as failures:
+        waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(synced())}
+        if fail_fast:
+            for controller in controllers.values():
+                failures.enter_context(controller.calling_when_it_fails(failed))
+            look()
+            waits.add(asyncio.ensure_future(refused.wait()))
+        try:
+            done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+    if all(controller.core.has_synced() or controller.core.is_stopped() for controller in controllers.values()):
+        return {name: controller.core.has_synced() for name, controller in controllers.items()}
+    for wait in done:
+        wait.result()
+    if done:
+        raise _timed_out(controllers, "caches cannot sync, the server refuses")
+    raise _timed_out(controllers, f"caches not synced after {timeout:g} s")
 
 
 def _timed_out(controllers: Mapping[str, Controller], what: str) -> CacheSyncTimeoutError:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kubeinformer._core import Filter, KubeObject, Transform
 from kubeinformer.cache.arguments import check_period, check_stop
 from kubeinformer.cache.controller import Controller, ControllerOptions, WatchErrorHandler
+from kubeinformer.cache.conversion import unchanged
 from kubeinformer.cache.fork_guard import ForkGuard
 from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.transforms import TransformFunc, checked
-from kubeinformer.cache.waiting import wait_for_controllers
+from kubeinformer.cache.waiting import wait_for_controllers, wait_for_controllers_async
 from kubeinformer.errors import ClosedError, Error
 from kubeinformer.informers.generated.groups import Groups
-from kubeinformer.informers.generic import GenericInformer, ResourceInformer, unchanged
+from kubeinformer.informers.generic import GenericInformer, ResourceInformer
+from kubeinformer.informers.running import RunningFactory
 from kubeinformer.informers.scope import Scope, checked_namespaces, informer_name, named_resource
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
@@ -270,6 +272,7 @@ class SharedInformerFactory(Groups):
 
         Raises:
             TypeError: `stop` is no event.
+            RuntimeError: no event loop runs, and a coroutine handler was added where none did.
             ForkedError: the factory was made by the parent of this process.
         """
         self._guard.check()
@@ -281,8 +284,8 @@ class SharedInformerFactory(Groups):
                 self._watchers[id(stop)] = StopWatcher(stop, self._stop_all, "factory")
             for key, informer in self._informers.items():
                 if key not in self._started:
-                    self._started.add(key)
                     informer.start()
+                    self._started.add(key)
 
     def _stop_all(self) -> None:
         with self._lock:
@@ -310,10 +313,28 @@ class SharedInformerFactory(Groups):
         """
         self._guard.check()
         check_stop(stop)
+        return wait_for_controllers(self._started_controllers(), stop, timeout, fail_fast=fail_fast)
+
+    async def wait_for_cache_sync_async(
+        self, timeout: float | None = None, *, fail_fast: bool = True
+    ) -> dict[str, bool]:
+        """`wait_for_cache_sync` for coroutines: it does not block, and uses no thread. A stop of the factory ends it.
+
+        Args:
+            timeout: seconds to wait at most; None = for ever.
+            fail_fast: see `wait_for_cache_sync`.
+
+        Raises:
+            CacheSyncTimeoutError: the time is over, or the server refuses; it names informers and errors.
+            ForkedError: the factory was made by the parent of this process.
+        """
+        self._guard.check()
+        return await wait_for_controllers_async(self._started_controllers(), timeout, fail_fast=fail_fast)
+
+    def _started_controllers(self) -> dict[str, Controller]:
         with self._lock:
             started = [informer for key, informer in self._informers.items() if key in self._started]
-        controllers = {informer.name: informer.controller for informer in started}
-        return wait_for_controllers(controllers, stop, timeout, fail_fast=fail_fast)
+        return {informer.name: informer.controller for informer in started}
 
     def shutdown(self, timeout: float | None = None) -> list[str]:
         """Stop every informer, wait for all threads to end, close connections (client-go §174). Any number of times.
@@ -353,6 +374,15 @@ class SharedInformerFactory(Groups):
             self._informer_name.release()
         return busy
 
+    async def shutdown_async(self, timeout: float | None = None) -> list[str]:
+        """`shutdown` for coroutines: it does not block, and waits for coroutine handlers of this loop, too.
+
+        When it is cancelled, the shutdown goes on.
+        """
+        from kubeinformer.cache.in_thread import in_thread
+
+        return await in_thread("shutdown-factory", partial(self.shutdown, timeout))
+
     def release(self, informer: SharedIndexInformer[Any], timeout: float | None = None) -> list[str]:
         """Stop one informer and forget it: the next one asked for is new.
 
@@ -378,13 +408,13 @@ class SharedInformerFactory(Groups):
             identity.release()
         return informer.shutdown(timeout)
 
-    @contextmanager
     def running(
         self, timeout: float | None = None, stop: threading.Event | None = None, *, fail_fast: bool = True
-    ) -> Iterator[SharedInformerFactory]:
-        """Start, wait for the caches, and shut down at the end of the block.
+    ) -> RunningFactory:
+        """Start, wait for the caches, and shut down at the end of the block: for `with` and `async with`.
 
-        An informer that is asked for inside is started at once; wait for it with `wait_for_cache_sync`.
+        An informer that is asked for inside is started at once; wait for it with `wait_for_cache_sync`. `async with`
+        blocks nothing. It ends when all handlers have returned; calls of coroutine handlers are cancelled.
 
         Args:
             timeout: seconds to wait for the caches; None = for ever.
@@ -394,16 +424,21 @@ class SharedInformerFactory(Groups):
         Raises:
             CacheSyncTimeoutError: see `wait_for_cache_sync`.
             ClosedError: the factory was shut down before, as it is after such a block.
+            TypeError: `stop` is no event.
         """
         self._guard.check()
         check_stop(stop)
+        return RunningFactory(self, timeout, stop, fail_fast)
+
+    def start_running(self, stop: threading.Event | None) -> None:
+        """Start as `running` does: what is asked for later is started at once.
+
+        Raises:
+            ClosedError: the factory was shut down before.
+        """
+        self._guard.check()
         with self._lock:
             if self._shut_down:
                 raise ClosedError("the factory was shut down: make a new one")
             self._running, self._running_stop = True, stop
-        try:
-            self.start(stop)
-            self.wait_for_cache_sync(stop, timeout, fail_fast=fail_fast)
-            yield self
-        finally:
-            self.shutdown()
+        self.start(stop)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from kubeinformer._core import KubeObject
+from kubeinformer.cache.conversion import unchanged
 from kubeinformer.cache.listers import GenericLister
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.resource import Resource
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 L = TypeVar("L")
 M = TypeVar("M")
 TL = TypeVar("TL")
-
-
-def unchanged(obj: KubeObject) -> KubeObject:
-    """The conversion of an untyped informer."""
-    return obj
 
 
 class GroupVersion:

@@ -25,6 +25,7 @@ pub mod store;
 pub mod sync;
 pub mod transform;
 pub mod versioned;
+pub mod wake;
 pub mod workqueue;
 pub mod write_batch;
 

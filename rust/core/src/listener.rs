@@ -11,6 +11,9 @@ mod barrier_tests;
 mod filter_tests;
 #[cfg(test)]
 mod model_tests;
+mod poll;
+#[cfg(test)]
+mod poll_tests;
 mod predicate;
 mod ring;
 #[cfg(test)]
@@ -91,8 +94,6 @@ struct State<T> {
     out: Option<u64>,
     /// Numbers of pushes before which a batch ends, as somebody waits for all before; growing.
     barriers: VecDeque<u64>,
-    /// Threads that wait for a notification: to wake nobody costs a system call.
-    waiting: usize,
     closed: bool,
     /// What `settled` was when it was closed.
     settled_at_close: u64,
@@ -132,7 +133,6 @@ impl<T: Keyed> Listener<T> {
             initial_out: 0,
             out: None,
             barriers: VecDeque::new(),
-            waiting: 0,
             closed: false,
             settled_at_close: 0,
         };
@@ -168,7 +168,7 @@ impl<T: Keyed> Listener<T> {
         for notification in notifications {
             state.ring.push(notification, &mut discarded);
         }
-        let wake = state.waiting > 0 && state.ring.len() > 0;
+        let wake = state.ring.len() > 0;
         // A merge with a deletion can take the last one of the list away.
         if state.initial_list_done() {
             self.listed.notify_all();
@@ -240,14 +240,7 @@ impl<T: Keyed> Listener<T> {
         max: usize,
         timeout: Option<Duration>,
     ) -> Popped<T> {
-        if state.initial_out > 0 {
-            state.initial_out = 0;
-            if state.initial_list_done() {
-                self.listed.notify_all();
-            }
-        }
-        state.out = None;
-        self.acknowledged.notify_all();
+        self.acknowledge(&mut state);
         if state.ring.len() == 0 && !self.wait(&mut state, timeout) {
             return Popped::TimedOut;
         }
@@ -270,12 +263,22 @@ impl<T: Keyed> Listener<T> {
         Popped::Notifications(batch)
     }
 
+    fn acknowledge(&self, state: &mut MutexGuard<'_, State<T>>) {
+        if state.initial_out > 0 {
+            state.initial_out = 0;
+            if state.initial_list_done() {
+                self.listed.notify_all();
+            }
+        }
+        state.out = None;
+        self.acknowledged.notify_all();
+    }
+
     /// Waits until there is something or the listener is closed; false if neither happened in time.
     fn wait(&self, state: &mut MutexGuard<'_, State<T>>, timeout: Option<Duration>) -> bool {
         // A deadline past the end of the clock is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let is_past = |deadline: Option<Instant>| deadline.is_some_and(|it| Instant::now() >= it);
-        state.waiting += 1;
         while state.ring.len() == 0 && !state.closed && !is_past(deadline) {
             match deadline {
                 None => self.ready.wait(state),
@@ -284,7 +287,6 @@ impl<T: Keyed> Listener<T> {
                 }
             }
         }
-        state.waiting -= 1;
         state.ring.len() > 0 || state.closed
     }
 

@@ -27,6 +27,7 @@ use compressed::Compressed;
 use spans::Span;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// apiVersion and kind, for an object that does not name them itself (an item of a list of a built-in type).
@@ -234,16 +235,26 @@ impl fmt::Debug for Object {
 
 /// Objects as one JSON array.
 pub fn json_array(objects: &[Arc<Object>]) -> Vec<u8> {
-    let bytes: usize = objects.iter().map(|object| object.raw_len() + 1).sum();
+    json_piece(objects, 0..objects.len())
+}
+
+/// The part of that array with the objects at these places: all parts in a row are the array.
+pub fn json_piece(objects: &[Arc<Object>], places: Range<usize>) -> Vec<u8> {
+    let piece = &objects[places.clone()];
+    let bytes: usize = piece.iter().map(|object| object.raw_len() + 1).sum();
     let mut json = Vec::with_capacity(bytes + 2);
-    json.push(b'[');
-    for (place, object) in objects.iter().enumerate() {
+    if places.start == 0 {
+        json.push(b'[');
+    }
+    for (place, object) in places.clone().zip(piece) {
         if place > 0 {
             json.push(b',');
         }
         json.extend_from_slice(object.plain().raw());
     }
-    json.push(b']');
+    if places.end == objects.len() {
+        json.push(b']');
+    }
     json
 }
 

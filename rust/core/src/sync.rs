@@ -10,6 +10,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
+use std::task::Waker;
 use std::time::Instant;
 
 #[cfg(feature = "shuttle")]
@@ -69,14 +70,16 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// `std::sync::Condvar`, whose notifications cost a system call only if somebody waits.
+/// `std::sync::Condvar`, whose notifications cost a system call only if somebody waits: a thread, or a task with a waker.
 ///
 /// A notification must follow a change made under the lock with which others wait: whoever waits then either was counted
 /// before the change, or has seen it.
 #[derive(Debug, Default)]
 pub struct Condvar {
     inner: sync::Condvar,
+    /// Threads and wakers.
     waiting: AtomicUsize,
+    wakers: Mutex<Vec<Waker>>,
 }
 
 impl Condvar {
@@ -85,6 +88,7 @@ impl Condvar {
         Self {
             inner: sync::Condvar::new(),
             waiting: AtomicUsize::new(0),
+            wakers: Mutex::new(Vec::new()),
         }
     }
 
@@ -109,10 +113,38 @@ impl Condvar {
         waited.timed_out()
     }
 
-    /// Wakes one that waits.
+    /// Wakes `waker` at the next notification, once. Whoever calls it holds the lock and has found nothing, as before a
+    /// `wait`.
+    pub fn wake_by<T>(&self, _guard: &MutexGuard<'_, T>, waker: &Waker) {
+        let mut wakers = self.wakers.lock();
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a `waker` back.
+    pub fn forget(&self, waker: &Waker) {
+        let mut wakers = self.wakers.lock();
+        if let Some(place) = wakers.iter().position(|known| known.will_wake(waker)) {
+            wakers.swap_remove(place);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn wake_all(&self) {
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        self.waiting.fetch_sub(wakers.len(), Ordering::Relaxed);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Wakes one thread that waits, and every waker.
     pub fn notify_one(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.inner.notify_one();
+            self.wake_all();
         }
     }
 
@@ -120,6 +152,7 @@ impl Condvar {
     pub fn notify_all(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.inner.notify_all();
+            self.wake_all();
         }
     }
 }

@@ -8,6 +8,7 @@ use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink};
 use kubeinformer_core::listener::{Backlog, Predicate};
 use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
+use kubeinformer_core::queue::SourceId;
 use kubeinformer_core::resource_version::ResourceVersion;
 use kubeinformer_core::source::ReadOptions;
 use kubeinformer_core::source::Transformer;
@@ -28,6 +29,7 @@ use crate::reader::{Sources, StoreReader};
 use crate::source::Source;
 use crate::transform::{Transform, Untransformed};
 use crate::wait;
+use crate::wake::Waker;
 use crate::workqueue::Queue;
 
 #[pyclass(frozen, extends = StoreReader, module = "kubeinformer._core")]
@@ -148,6 +150,19 @@ impl InformerCore {
         wait::reached(py, timeout, |slice| {
             self.core.informer().queue().wait_synced(slice)
         })
+    }
+
+    fn poll_synced(&self, py: Python<'_>, waker: &Waker) -> PyResult<Option<bool>> {
+        self.birth.check()?;
+        let queue = self.core.informer().queue();
+        Ok(wait::polled(py.detach(|| queue.poll_synced(&waker.core))))
+    }
+
+    /// Takes back a waker that was left in a poll.
+    fn forget(&self, py: Python<'_>, waker: &Waker) -> PyResult<()> {
+        self.birth.check()?;
+        py.detach(|| self.core.informer().forget(&waker.core));
+        Ok(())
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -394,19 +409,27 @@ impl InformerCore {
         let (py, own, reader) = (this.py(), this.get(), this.as_super().get());
         own.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
-        let version = ResourceVersion::parse(resource_version).map_err(|error| {
-            PyValueError::new_err(format!("resource_version {resource_version:?} is {error}"))
-        })?;
-        let source = py.detach(|| reader.source_of(namespace))?;
+        let (version, source) = awaited(own, reader, py, resource_version, namespace)?;
         let informer = own.core.informer();
-        if !version.is_any() && !informer.queue().mode().has_resource_versions() {
-            return Err(PyRuntimeError::new_err(
-                "the store of an informer has a resource version only with queue=\"atomic\"",
-            ));
-        }
         wait::reached(py, timeout, |slice| {
             informer.wait_for_resource_version(version, source, slice)
         })
+    }
+
+    #[pyo3(signature = (waker, resource_version, namespace=None))]
+    fn poll_resource_version(
+        this: &Bound<'_, Self>,
+        waker: &Waker,
+        resource_version: &str,
+        namespace: Option<&str>,
+    ) -> PyResult<Option<bool>> {
+        let (py, own, reader) = (this.py(), this.get(), this.as_super().get());
+        own.birth.check()?;
+        let (version, source) = awaited(own, reader, py, resource_version, namespace)?;
+        let informer = own.core.informer();
+        Ok(wait::polled(py.detach(|| {
+            informer.poll_resource_version(version, source, &waker.core)
+        })))
     }
 
     /// Objects, their bytes, bytes of tables and indices, queued deltas and their bytes, notifications that wait for
@@ -450,4 +473,25 @@ fn queue_mode(name: &str) -> PyResult<QueueMode> {
             "queue must be \"atomic\", \"in_order\" or \"delta\", not {name:?}"
         ))),
     }
+}
+
+/// The version to wait for, and the source.
+fn awaited<'a>(
+    own: &InformerCore,
+    reader: &StoreReader,
+    py: Python<'_>,
+    resource_version: &'a str,
+    namespace: Option<&str>,
+) -> PyResult<(ResourceVersion<'a>, Option<SourceId>)> {
+    let version = ResourceVersion::parse(resource_version).map_err(|error| {
+        PyValueError::new_err(format!("resource_version {resource_version:?} is {error}"))
+    })?;
+    let source = py.detach(|| reader.source_of(namespace))?;
+    let queue = own.core.informer().queue();
+    if !version.is_any() && !queue.mode().has_resource_versions() {
+        return Err(PyRuntimeError::new_err(
+            "the store of an informer has a resource version only with queue=\"atomic\"",
+        ));
+    }
+    Ok((version, source))
 }

@@ -12,6 +12,7 @@ mod decoded;
 mod delta_fifo;
 mod detached;
 mod errors;
+mod event;
 mod fifo;
 mod filter;
 mod fork;
@@ -20,6 +21,7 @@ mod index;
 mod indexed;
 mod informer;
 mod item;
+mod json_pieces;
 mod listener;
 mod object;
 mod path;
@@ -34,6 +36,7 @@ mod store;
 mod transform;
 mod views;
 mod wait;
+mod wake;
 mod workqueue;
 
 use mimalloc::MiMalloc;
@@ -51,6 +54,8 @@ mod _core {
     #[pymodule_export]
     use crate::delta_fifo::DeltaFIFO;
     #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
     use crate::filter::{Enqueuer, Filter};
     #[pymodule_export]
     use crate::fork::{after_fork_in_child, fork_count};
@@ -60,6 +65,8 @@ mod _core {
     use crate::index::Index;
     #[pymodule_export]
     use crate::informer::InformerCore;
+    #[pymodule_export]
+    use crate::json_pieces::JSONPieces;
     #[pymodule_export]
     use crate::listener::Listener;
     #[pymodule_export]
@@ -82,6 +89,8 @@ mod _core {
     use crate::transform::{Transform, Untransformed};
     #[pymodule_export]
     use crate::views::{json_view, JSONMapping, JSONSequence};
+    #[pymodule_export]
+    use crate::wake::{WakePipe, Waker};
     #[pymodule_export]
     use crate::workqueue::{
         BucketRateLimiter, CoreRateLimiter, DelayingQueue, FakeClock, ItemContext,

@@ -1,22 +1,20 @@
-//! `Listener`: one handler's notifications, as Python tuples in batches.
+//! `Listener`: one handler's notifications, as calls of its methods or as events.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use kubeinformer_core::listener::{Listener as CoreListener, Popped};
 use kubeinformer_core::notification::Notification;
 use kubeinformer_core::object::Object;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::PyList;
 
+use crate::event::{handle, handles, tombstone, Event};
 use crate::fork::Birth;
 use crate::object::{KubeObject, Origin};
 use crate::wait;
-
-/// First element of a notification's tuple.
-pub const ADD: u8 = 0;
-pub const UPDATE: u8 = 1;
-pub const DELETE: u8 = 2;
-pub const TOMBSTONE: u8 = 3;
+use crate::wake::Waker;
 
 #[pyclass(frozen, module = "kubeinformer._core")]
 pub struct Listener {
@@ -34,61 +32,166 @@ impl Listener {
         }
     }
 
-    fn to_python<'py>(
+    fn pop(
+        &self,
+        py: Python<'_>,
+        max_items: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<Popped<Object>> {
+        self.birth.check()?;
+        let timeout = wait::timeout("timeout", timeout)?;
+        if let Some(popped) = self.try_pop(max_items) {
+            return Ok(popped);
+        }
+        let popped = wait::wait(py, timeout, |slice| {
+            match self.core.pop_batch(max_items, slice) {
+                Popped::TimedOut => None,
+                popped => Some(popped),
+            }
+        })?;
+        Ok(popped.unwrap_or(Popped::TimedOut))
+    }
+
+    fn try_pop(&self, max_items: usize) -> Option<Popped<Object>> {
+        self.core
+            .try_pop_batch(max_items)
+            .filter(|popped| !matches!(popped, Popped::TimedOut))
+    }
+
+    /// None when nothing has come yet, an empty list when nothing will.
+    fn events<'py>(
+        &self,
+        py: Python<'py>,
+        popped: Popped<Object>,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let batch = match popped {
+            Popped::Notifications(batch) => batch,
+            Popped::TimedOut => return Ok(None),
+            Popped::Closed => Vec::new(),
+        };
+        let events = batch
+            .into_iter()
+            .map(|notification| Event::of(py, notification, &self.origin));
+        Ok(Some(PyList::new(
+            py,
+            events.collect::<PyResult<Vec<_>>>()?,
+        )?))
+    }
+}
+
+/// A handler's methods, looked up once a batch.
+struct Handler<'py> {
+    add: Bound<'py, PyAny>,
+    update: Bound<'py, PyAny>,
+    delete: Bound<'py, PyAny>,
+}
+
+impl<'py> Handler<'py> {
+    fn of(handler: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = handler.py();
+        Ok(Self {
+            add: handler.getattr(intern!(py, "on_add"))?,
+            update: handler.getattr(intern!(py, "on_update"))?,
+            delete: handler.getattr(intern!(py, "on_delete"))?,
+        })
+    }
+
+    /// Calls the method that a notification is for. An error comes with the key.
+    fn call(
         &self,
         py: Python<'py>,
         notification: Notification<Object>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let handle = |object| KubeObject::new(object, &self.origin);
+        origin: &Arc<Origin>,
+    ) -> Result<(), (String, PyErr)> {
         match notification {
             Notification::Add { object, initial } => {
-                (ADD, handle(object), initial).into_pyobject(py)
-            }
-            Notification::Update { old, new, .. } if Arc::ptr_eq(&old, &new) => {
-                let both = Bound::new(py, handle(new))?;
-                (UPDATE, both.clone(), both).into_pyobject(py)
+                let object = handle(py, object, origin).map_err(unmade)?;
+                let called = self.add.call1((&object, initial));
+                called.map_err(|error| failed(&object, error))?;
             }
             Notification::Update { old, new, .. } => {
-                (UPDATE, handle(old), handle(new)).into_pyobject(py)
+                let (old, new) = handles(py, old, new, origin).map_err(unmade)?;
+                let called = self.update.call1((old, &new));
+                called.map_err(|error| failed(&new, error))?;
             }
-            Notification::Delete { object, .. } => (DELETE, handle(object), ()).into_pyobject(py),
+            Notification::Delete { object, .. } => {
+                let object = handle(py, object, origin).map_err(unmade)?;
+                let called = self.delete.call1((&object,));
+                called.map_err(|error| failed(&object, error))?;
+            }
             Notification::Tombstone { key, object } => {
-                (TOMBSTONE, key.as_str(), object.map(handle)).into_pyobject(py)
+                tombstone(py, key.as_str(), object, origin)
+                    .and_then(|object| self.delete.call1((object,)))
+                    .map_err(|error| (key.as_str().to_owned(), error))?;
             }
         }
+        Ok(())
     }
+}
+
+fn failed(object: &Bound<'_, KubeObject>, error: PyErr) -> (String, PyErr) {
+    (object.get().object().key().to_owned(), error)
+}
+
+/// No memory for a handle: nobody knows what the call was about.
+fn unmade(error: PyErr) -> (String, PyErr) {
+    (String::new(), error)
 }
 
 #[pymethods]
 impl Listener {
+    /// Whether it goes on. `on_error` gets the key and what the handler raised.
+    #[pyo3(signature = (handler, on_error, max_items=1000, timeout=None))]
+    fn deliver<'py>(
+        &self,
+        py: Python<'py>,
+        handler: &Bound<'py, PyAny>,
+        on_error: &Bound<'py, PyAny>,
+        max_items: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<bool> {
+        let batch = match self.pop(py, max_items, timeout)? {
+            Popped::Notifications(batch) => batch,
+            Popped::TimedOut => return Ok(true),
+            Popped::Closed => return Ok(false),
+        };
+        let handler = Handler::of(handler)?;
+        for notification in batch {
+            if self.core.is_closed() {
+                return Ok(false);
+            }
+            if let Err((key, error)) = handler.call(py, notification, &self.origin) {
+                on_error.call1((key, error.into_value(py)))?;
+            }
+        }
+        Ok(true)
+    }
+
     #[pyo3(signature = (max_items=1000, timeout=None))]
-    fn pop_batch<'py>(
+    fn pop_events<'py>(
         &self,
         py: Python<'py>,
         max_items: usize,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let popped = self.pop(py, max_items, timeout)?;
+        self.events(py, popped)
+    }
+
+    fn poll_events<'py>(
+        &self,
+        py: Python<'py>,
+        waker: &Waker,
+        max_items: usize,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
         self.birth.check()?;
-        let timeout = wait::timeout("timeout", timeout)?;
-        let popped = match self.core.try_pop_batch(max_items) {
-            Some(popped @ (Popped::Notifications(_) | Popped::Closed)) => Some(popped),
-            _ => wait::wait(py, timeout, |slice| {
-                match self.core.pop_batch(max_items, slice) {
-                    Popped::TimedOut => None,
-                    popped => Some(popped),
-                }
-            })?,
-        };
-        match popped {
-            Some(Popped::Notifications(batch)) => {
-                let batch = batch
-                    .into_iter()
-                    .map(|notification| self.to_python(py, notification));
-                Ok(Some(PyList::new(py, batch.collect::<PyResult<Vec<_>>>()?)?))
+        let popped = self.try_pop(max_items).or_else(|| {
+            match py.detach(|| self.core.poll_batch(max_items, &waker.core)) {
+                Poll::Ready(popped) => Some(popped),
+                Poll::Pending => None,
             }
-            Some(Popped::Closed) => Ok(None),
-            Some(Popped::TimedOut) | None => Ok(Some(PyList::empty(py))),
-        }
+        });
+        self.events(py, popped.unwrap_or(Popped::TimedOut))
     }
 
     fn barrier(&self, py: Python<'_>) -> PyResult<u64> {
@@ -101,6 +204,19 @@ impl Listener {
         self.birth.check()?;
         let timeout = wait::timeout("timeout", timeout)?;
         wait::reached(py, timeout, |slice| self.core.wait_handled(barrier, slice))
+    }
+
+    fn poll_handled(&self, py: Python<'_>, waker: &Waker, barrier: u64) -> PyResult<Option<bool>> {
+        self.birth.check()?;
+        Ok(wait::polled(
+            py.detach(|| self.core.poll_handled(barrier, &waker.core)),
+        ))
+    }
+
+    fn forget(&self, py: Python<'_>, waker: &Waker) -> PyResult<()> {
+        self.birth.check()?;
+        py.detach(|| self.core.forget(&waker.core));
+        Ok(())
     }
 
     fn initial_list_done(&self, py: Python<'_>) -> PyResult<bool> {

@@ -17,6 +17,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::errors;
 use crate::fork::Birth;
+use crate::json_pieces::JSONPieces;
 use crate::object::{KubeObject, Origin};
 use crate::path::Compiled;
 use crate::pieces::{handles, list_of, strings};
@@ -280,6 +281,17 @@ impl StoreReader {
             json
         });
         Ok(PyBytes::new(py, &json))
+    }
+
+    #[pyo3(signature = (selector=None, namespace=None))]
+    fn json_pieces(
+        &self,
+        py: Python<'_>,
+        selector: Option<&Selector>,
+        namespace: Option<&str>,
+    ) -> PyResult<JSONPieces> {
+        let objects = self.selected(py, selector, namespace)?;
+        Ok(JSONPieces { objects })
     }
 
     #[pyo3(signature = (paths, *, index=None, value=None))]

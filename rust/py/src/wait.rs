@@ -2,6 +2,7 @@
 //!
 //! The main thread waits in slices, so that Ctrl-C acts within a slice; other threads get no signals and wait in full.
 
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use kubeinformer_core::queue::WaitError;
@@ -72,4 +73,12 @@ pub fn reached(
         Err(WaitError::TimedOut) => None,
     })?;
     Ok(waited.unwrap_or(false))
+}
+
+/// The same for a poll of the core. None while it waits, having left its waker.
+pub fn polled(poll: Poll<Result<(), WaitError>>) -> Option<bool> {
+    match poll {
+        Poll::Ready(waited) => Some(waited.is_ok()),
+        Poll::Pending => None,
+    }
 }

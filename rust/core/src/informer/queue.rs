@@ -5,6 +5,7 @@
 //! between the two.
 
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::Failed;
@@ -291,5 +292,15 @@ impl<T: Versioned> Queue<T> {
     /// Waits for `has_synced`, for at most `timeout` (none: for ever); `Closed` if closed before.
     pub fn wait_synced(&self, timeout: Option<Duration>) -> Result<(), WaitError> {
         either!(self, fifo => fifo.wait_synced(timeout))
+    }
+
+    /// The same without a wait: `waker` is woken once when it may be over.
+    pub fn poll_synced(&self, waker: &Waker) -> Poll<Result<(), WaitError>> {
+        either!(self, fifo => fifo.poll_synced(waker))
+    }
+
+    /// Takes back a waker that was left in `poll_synced`.
+    pub(super) fn forget(&self, waker: &Waker) {
+        either!(self, fifo => fifo.forget(waker));
     }
 }

@@ -4,6 +4,8 @@
 //! listener. Nobody polls, and a batch costs one load while nobody waits: batches are written under the lock that the
 //! waiting thread lets go.
 
+use std::ops::Range;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Informer;
@@ -25,14 +27,11 @@ impl<T: Versioned> Informer<T> {
             return Ok(());
         }
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let sources = source.map_or(0..self.queue.sources(), |source| source.0..source.0 + 1);
+        let sources = self.sources(source);
         let mut registrations = self.registrations.lock();
         loop {
-            if sources.clone().all(|it| self.is_at(version, SourceId(it))) {
-                return Ok(());
-            }
-            if self.is_stopped() {
-                return Err(WaitError::Closed);
+            if let Some(reached) = self.reached(version, sources.clone()) {
+                return reached;
             }
             match deadline {
                 None => self.committed.wait(&mut registrations),
@@ -42,6 +41,47 @@ impl<T: Versioned> Informer<T> {
                 }
             }
         }
+    }
+
+    /// The same without a wait: `waker` is woken once when it may be over.
+    pub fn poll_resource_version(
+        &self,
+        version: ResourceVersion<'_>,
+        source: Option<SourceId>,
+        waker: &Waker,
+    ) -> Poll<Result<(), WaitError>> {
+        if version.is_any() {
+            return Poll::Ready(Ok(()));
+        }
+        let sources = self.sources(source);
+        let registrations = self.registrations.lock();
+        if let Some(reached) = self.reached(version, sources) {
+            return Poll::Ready(reached);
+        }
+        self.committed.wake_by(&registrations, waker);
+        Poll::Pending
+    }
+
+    /// Takes back a waker that was left in a poll of the informer or of its queue.
+    pub fn forget(&self, waker: &Waker) {
+        self.committed.forget(waker);
+        self.queue.forget(waker);
+    }
+
+    fn sources(&self, source: Option<SourceId>) -> Range<u32> {
+        source.map_or(0..self.queue.sources(), |source| source.0..source.0 + 1)
+    }
+
+    /// How the wait for a version ends; None while it does not.
+    fn reached(
+        &self,
+        version: ResourceVersion<'_>,
+        mut sources: Range<u32>,
+    ) -> Option<Result<(), WaitError>> {
+        if sources.all(|it| self.is_at(version, SourceId(it))) {
+            return Some(Ok(()));
+        }
+        self.is_stopped().then_some(Err(WaitError::Closed))
     }
 
     fn is_at(&self, version: ResourceVersion<'_>, source: SourceId) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::listener::{Backlog, Listener, Popped};
 use crate::queue::{SourceId, WaitError};
 use crate::resource_version::ResourceVersion;
 use crate::testing::Pod;
+use crate::wake::WakePipe;
 
 const A: SourceId = SourceId::FIRST;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -198,4 +200,38 @@ fn what_was_waited_for_is_in_the_store_and_heard() {
             waiter.join().unwrap();
         }
     });
+}
+
+#[test]
+fn polls_end_as_the_waits_do_and_wake_when_they_may_be_over() {
+    let informer = informer();
+    let pipe = Arc::new(WakePipe::new().expect("file descriptors"));
+    let (version, synced) = (pipe.waker(1), pipe.waker(2));
+    let five = ResourceVersion::parse("5").unwrap();
+    let poll = || informer.poll_resource_version(five, None, &version);
+    assert_eq!(poll(), Poll::Pending);
+    assert_eq!(informer.queue().poll_synced(&synced), Poll::Pending);
+    informer.queue().replace(A, "4".into(), vec![pod("a", "4")]);
+    assert_eq!(pipe.take(), [0; 0], "what is queued is not there");
+    process(&informer);
+    let mut woken = pipe.take();
+    woken.sort_unstable();
+    assert_eq!(woken, [1, 2]);
+    assert_eq!(poll(), Poll::Pending, "at 4");
+    assert_eq!(informer.queue().poll_synced(&synced), Poll::Ready(Ok(())));
+    informer.queue().update(A, pod("a", "5"));
+    process(&informer);
+    assert_eq!(pipe.take(), [1]);
+    assert_eq!(poll(), Poll::Ready(Ok(())));
+    let six = ResourceVersion::parse("6").unwrap();
+    let poll = || informer.poll_resource_version(six, None, &version);
+    assert_eq!(poll(), Poll::Pending);
+    informer.forget(&version);
+    informer.queue().update(A, pod("a", "5"));
+    process(&informer);
+    assert_eq!(pipe.take(), [0; 0]);
+    assert_eq!(poll(), Poll::Pending);
+    informer.stop();
+    assert_eq!(pipe.take(), [1]);
+    assert_eq!(poll(), Poll::Ready(Err(WaitError::Closed)));
 }

@@ -18,6 +18,19 @@ impl<T: Keyed> State<T> {
         open.unwrap_or_else(|| self.ring.pushed())
     }
 
+    /// How the wait for a barrier ends; None while it does not.
+    pub(super) fn handled(&self, barrier: u64) -> Option<Result<(), WaitError>> {
+        let settled = if self.closed {
+            self.settled_at_close
+        } else {
+            self.settled()
+        };
+        if settled >= barrier {
+            return Some(Ok(()));
+        }
+        self.closed.then_some(Err(WaitError::Closed))
+    }
+
     /// Takes up to `count` notifications out of a ring that has some, but none past the first barrier.
     pub(super) fn pop_to_barrier(&mut self, count: usize, batch: &mut Vec<Notification<T>>) {
         let oldest = self.ring.oldest().unwrap_or(u64::MAX);
@@ -52,16 +65,8 @@ impl<T: Keyed> Listener<T> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state.lock();
         loop {
-            let settled = if state.closed {
-                state.settled_at_close
-            } else {
-                state.settled()
-            };
-            if settled >= barrier {
-                return Ok(());
-            }
-            if state.closed {
-                return Err(WaitError::Closed);
+            if let Some(handled) = state.handled(barrier) {
+                return handled;
             }
             match deadline {
                 None => self.acknowledged.wait(&mut state),

@@ -10,6 +10,7 @@ use super::model_tests::{pop, step, Step, World};
 use super::{told, Backlog, Listener, Popped, Predicate};
 use crate::notification::Notification;
 use crate::testing::{show, Believer, Pod};
+use crate::wake::WakePipe;
 
 type N = Notification<Pod>;
 
@@ -165,6 +166,22 @@ fn updates_that_come_to_nothing_when_merged_are_not_told_and_not_waited_for() {
         batch.iter().map(show).collect::<Vec<_>>(),
         ["update a 11 13"]
     );
+}
+
+#[test]
+fn who_polls_is_not_told_of_them_either() {
+    let none = Backlog {
+        notifications: 0,
+        bytes: 0,
+    };
+    let listener = Listener::with_predicate(none, Some(Arc::new(Small)));
+    let pipe = Arc::new(WakePipe::new().expect("file descriptors"));
+    let waker = pipe.waker(1);
+    push(&listener, &Small, &[update(1, 2), update(2, 11)]);
+    assert!(listener.poll_batch(9, &waker).is_pending());
+    push(&listener, &Small, &[update(11, 12)]);
+    assert_eq!(pipe.take(), [1]);
+    assert!(listener.poll_batch(9, &waker).is_ready());
 }
 
 /// What a handler knows that is told only of some updates: of each object a state in the same phase.

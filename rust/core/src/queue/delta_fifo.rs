@@ -6,6 +6,7 @@ mod line;
 mod quiet;
 
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::delta::{Delta, DeltaObject, DeltaType, SourceId};
@@ -203,6 +204,16 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
     /// Waits for `has_synced`, for at most `timeout` (none: for ever); `Closed` if closed before.
     pub fn wait_synced(&self, timeout: Option<Duration>) -> Result<(), WaitError> {
         self.gate.wait_synced(timeout)
+    }
+
+    /// The same without a wait: `waker` is woken once when it may be over.
+    pub fn poll_synced(&self, waker: &Waker) -> Poll<Result<(), WaitError>> {
+        self.gate.poll_synced(waker)
+    }
+
+    /// Takes back a waker that was left in `poll_synced`.
+    pub fn forget(&self, waker: &Waker) {
+        self.gate.forget(waker);
     }
 
     /// Threads that sleep in a call of this queue.

@@ -3,6 +3,7 @@
 //! Invariant: at most one thread is between a pop and its `processed()`, or in the quiet phase, and never one in each.
 
 use std::fmt;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -318,6 +319,24 @@ impl<C: Content> Gate<C> {
             waited = timer.wait(&self.synced, &mut state);
         }
         Ok(())
+    }
+
+    /// `wait_synced` without a wait: `waker` is woken once when it may be over.
+    pub(super) fn poll_synced(&self, waker: &Waker) -> Poll<Result<(), WaitError>> {
+        let state = self.lock();
+        if state.initial.all_synced() {
+            return Poll::Ready(Ok(()));
+        }
+        if state.closed {
+            return Poll::Ready(Err(WaitError::Closed));
+        }
+        self.synced.wake_by(&state, waker);
+        Poll::Pending
+    }
+
+    /// Takes back a waker that was left.
+    pub(super) fn forget(&self, waker: &Waker) {
+        self.synced.forget(waker);
     }
 
     pub(super) fn close(&self) {
