@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kubeinformer import Filter
+from kubeinformer import DeletedFinalStateUnknown, Event, Filter
 from kubeinformer._core import InformerCore, KubeObject, Listener
 
 
@@ -60,17 +60,15 @@ class Core:
 
 def heard(listener: Listener) -> list[tuple[Any, ...]]:
     """What it was told since the last call: kind and versions, of a tombstone the key."""
-    told = listener.pop_batch(10_000, 0)
-    assert told is not None
 
-    def show(kind: int, first: Any, second: Any) -> tuple[Any, ...]:
-        match kind:
-            case 0:
-                return ("add", first.resource_version, *(["initial"] if second else []))
-            case 1:
-                return ("update", first.resource_version, second.resource_version)
-            case 2:
-                return ("delete", first.resource_version)
-        return ("tombstone", first)
+    def show(event: Event[KubeObject]) -> tuple[Any, ...]:
+        obj = event.object
+        match event.type:
+            case "ADDED":
+                return ("add", obj.resource_version, *(["initial"] if event.is_in_initial_list else []))
+            case "MODIFIED":
+                assert event.old is not None
+                return ("update", event.old.resource_version, obj.resource_version)
+        return ("tombstone", obj.key) if isinstance(obj, DeletedFinalStateUnknown) else ("delete", obj.resource_version)
 
-    return [show(*notification) for notification in told]
+    return [show(event) for event in listener.pop_events(10_000, 0) or []]

@@ -9,8 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from kubeinformer import DeletedFinalStateUnknown, Filter, Index, filter, index
-from kubeinformer.cache.registration import ADD, DELETE, UPDATE
+from kubeinformer import Filter, Index, filter, index
 from kubeinformer.workqueue import LOW_PRIORITY, Queue, enqueue_handler
 
 NAMES = st.sampled_from("abcd")
@@ -60,13 +59,9 @@ class EnqueueMachine(RuleBasedStateMachine):
         return pod(name, self.version, **state)
 
     def deliver(self) -> None:
-        for kind, first, second in self.listener.pop_batch(1000, 0) or []:
-            if kind == ADD:
-                self.handler.on_add(first, second)
-            elif kind == UPDATE:
-                self.handler.on_update(first, second)
-            else:
-                self.handler.on_delete(first if kind == DELETE else DeletedFinalStateUnknown(first, second))
+        errors: list[tuple[str, BaseException]] = []
+        self.listener.deliver(self.handler, lambda key, error: errors.append((key, error)), timeout=0)
+        assert not errors
 
     @rule(name=NAMES, state=STATES)
     def write(self, name: str, state: dict[str, str]) -> None:

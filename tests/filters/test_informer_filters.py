@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from informer_support import Recorder, eventually
 
-from kubeinformer import Filter, SharedInformerFactory, filter, index, transform
+from kubeinformer import DeletedFinalStateUnknown, Filter, SharedInformerFactory, filter, index, transform
 from kubeinformer._core import KubeObject, Transform
 from kubeinformer.informers import DynamicSharedInformerFactory
 from kubeinformer.testing import APIServer, objects
@@ -131,15 +131,17 @@ class ScopeMachine(RuleBasedStateMachine):
         shown = {obj.key: obj.resource_version for obj in self.whole.core.list() if self.scope.matches(obj)}
         assert {obj.key: obj.resource_version for obj in self.core.core.list()} == shown
         assert self.core.core.resource_version() == self.whole.core.resource_version()
-        for kind, first, second in self.listener.pop_batch(1000, 0) or []:
-            if kind == 0:
-                assert first.key not in self.known
-                self.known[first.key] = first.resource_version
-            elif kind == 1:
-                assert self.known[first.key] == first.resource_version
-                self.known[first.key] = second.resource_version
+        for event in self.listener.pop_events(1000, 0) or []:
+            obj = event.object
+            if event.type == "ADDED":
+                assert obj.key not in self.known
+                self.known[obj.key] = obj.resource_version
+            elif event.type == "MODIFIED":
+                assert event.old is not None
+                assert self.known[obj.key] == event.old.resource_version
+                self.known[obj.key] = obj.resource_version
             else:
-                gone: KubeObject = first if kind == 2 else second
+                gone: KubeObject = obj.obj if isinstance(obj, DeletedFinalStateUnknown) else obj
                 del self.known[gone.key]
                 # No state that the filter does not accept is handed out, not even a final one.
                 assert self.scope.matches(gone)
