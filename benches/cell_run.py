@@ -115,7 +115,11 @@ def measure(cell: Cell, url: str) -> dict[str, Any]:
         wanted["compression"] = "zstd"
     with probes.beside(cell.beside) as computing:
         baseline = _baseline()
-        return {**_measure(cell, url, make_factory(url, **wanted), computing), "baseline_stall_ms": baseline * 1000}
+        factory = make_factory(url, **wanted)
+        try:
+            return {**_measure(cell, url, factory, computing), "baseline_stall_ms": baseline * 1000}
+        finally:
+            factory.shutdown(timeout=10)
 
 
 def _baseline() -> float:
@@ -176,7 +180,6 @@ def _measure(cell: Cell, url: str, factory: Any, computing: list[probes.Measurin
         "reader_p50_us": in_us(probes.percentile(latencies, 50)),
         "reader_p99_us": in_us(probes.percentile(latencies, 99)),
     }
-    factory.shutdown(timeout=10)
     return result
 
 
