@@ -166,7 +166,7 @@ def _measure(cell: Cell, url: str, factory: Any, computing: list[probes.Measurin
     check(cell, informer, handlers, registrations)
     gc.collect()
     latencies = [took for reader in reading for took in reader.latencies(begin.wall, end.wall)]
-    result = {
+    return {
         "objects": count,
         "seconds": end.wall - begin.wall,
         "seconds_to_sync": seconds_to_sync,
@@ -180,7 +180,6 @@ def _measure(cell: Cell, url: str, factory: Any, computing: list[probes.Measurin
         "reader_p50_us": in_us(probes.percentile(latencies, 50)),
         "reader_p99_us": in_us(probes.percentile(latencies, 99)),
     }
-    return result
 
 
 def readers(indexer: Any, count: int, objects: int) -> list[probes.Reader]:
