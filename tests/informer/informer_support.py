@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from kubeinformer import DeletedFinalStateUnknown, KubeObject, SharedIndexInformer
+from kubeinformer.cache.indexer_reader import IndexerReader
+from kubeinformer.cache.indexer_snapshot import IndexerSnapshot
 from kubeinformer.testing import APIServer
 
 TIMEOUT = 20.0
@@ -85,17 +87,27 @@ def listed(server: APIServer, resource: str = "pods", **selectors: str) -> dict[
 
 def cached(informer: SharedIndexInformer[KubeObject]) -> dict[str, Any]:
     """The cache in the same form."""
-    return {obj.key: orjson.loads(obj.raw) for obj in informer.indexer().list()}
+    return contents(informer.indexer())
+
+
+def contents(reader: IndexerReader[KubeObject]) -> dict[str, Any]:
+    """What a cache or a snapshot of it holds in the same form."""
+    return {obj.key: orjson.loads(obj.raw) for obj in reader.list()}
 
 
 def assert_equal_to_server(
     server: APIServer, informer: SharedIndexInformer[KubeObject], recorder: Recorder | None = None, **selectors: str
 ) -> None:
-    """Wait until the cache equals a fresh LIST; then every index and what the handler saw must too."""
+    """Wait until the cache equals a fresh LIST; then every index of that moment, and what the handler saw, must too."""
     resource = informer.resource.group_resource
-    eventually(lambda: cached(informer) == listed(server, resource, **selectors), "the cache equals a fresh LIST")
-    objects = cached(informer)
-    indexer = informer.indexer()
+
+    def settled() -> tuple[IndexerSnapshot[KubeObject]] | None:
+        # Equal it may be before the last object that comes and goes has come, so all is read of one moment.
+        snapshot = informer.indexer().snapshot()
+        return (snapshot,) if contents(snapshot) == listed(server, resource, **selectors) else None
+
+    (indexer,) = eventually(settled, "the cache equals a fresh LIST")
+    objects = contents(indexer)
     by_node: dict[str, list[str]] = {}
     by_namespace: dict[str, list[str]] = {}
     for key, obj in objects.items():
@@ -105,7 +117,8 @@ def assert_equal_to_server(
     expected = {"namespace": by_namespace, "node": by_node}
     for name in set(indexer.get_indexers()) & set(expected):
         found = {value: list(indexer.index_keys(name, value)) for value in indexer.list_index_func_values(name)}
-        assert found == {value: sorted(keys) for value, keys in expected[name].items()}
+        wanted = {value: sorted(keys) for value, keys in expected[name].items()}
+        assert found == wanted, f"index {name}: {found} and not {wanted}"
     if recorder is not None:
         same = eventually(lambda: {k: orjson.loads(raw) for k, raw in [*recorder.state.items()]} == objects, "replay")
         assert same
