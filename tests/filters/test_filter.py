@@ -25,6 +25,8 @@ RUNNING = filter.fields("status.phase=Running")
         (filter.fields("status.phase=Running,spec.nodeName="), True),
         (filter.fields("status.phase!=Running"), False),
         (filter.fields(""), True),
+        (~filter.fields(""), False),
+        (~WEB | filter.labels(""), True),
         (filter.namespace("kube-system", "default"), True),
         (filter.namespace("kube-system"), False),
         (filter.name("web-0"), True),

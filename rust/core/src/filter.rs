@@ -49,8 +49,9 @@ impl Expr {
     /// What is left of it without `changed`; None if that is nothing.
     fn of_state(&self) -> Option<Self> {
         let parts = |parts: &[Self]| {
-            let parts: Vec<Self> = parts.iter().filter_map(Self::of_state).collect();
-            (!parts.is_empty()).then_some(parts)
+            let left: Vec<Self> = parts.iter().filter_map(Self::of_state).collect();
+            // Of no parts at all nothing was taken away: it is a test of a state like any other.
+            (!left.is_empty() || parts.is_empty()).then_some(left)
         };
         match self {
             Self::Changed(_) => None,

@@ -76,6 +76,11 @@ fn tests_of_a_state() {
         (not(is_in("spec.missing", &["x"])), true),
         (is_in("metadata.labels['tier']", &["a"]), true),
         (Expr::And(vec![]), true),
+        (not(Expr::And(vec![])), false),
+        (
+            Expr::Or(vec![selector("app!=web"), Expr::And(vec![])]),
+            true,
+        ),
     ];
     for (expr, expected) in cases {
         assert_eq!(accepts(expr.clone(), POD), expected, "{expr:?}");
@@ -263,8 +268,8 @@ fn expr() -> impl Strategy<Value = Expr> {
     leaf.prop_recursive(4, 16, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(not),
-            prop::collection::vec(inner.clone(), 1..3).prop_map(Expr::And),
-            prop::collection::vec(inner, 1..3).prop_map(Expr::Or),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Expr::And),
+            prop::collection::vec(inner, 0..3).prop_map(Expr::Or),
         ]
     })
 }
@@ -272,17 +277,15 @@ fn expr() -> impl Strategy<Value = Expr> {
 /// None: it says nothing of a state alone.
 fn evaluate(expr: &Expr, old: Option<Fields>, new: Fields) -> Option<bool> {
     let value = |fields: Fields, path: &Path| fields[path.to_string().as_bytes()[6] as usize - 48];
-    let parts = |parts: &[Expr]| -> Vec<bool> {
-        let parts = parts.iter().filter_map(|part| evaluate(part, old, new));
-        parts.collect()
-    };
-    let known = |parts: Vec<bool>, all: bool| {
+    let known = |parts: &[Expr], all: bool| {
+        let said = parts.iter().filter_map(|part| evaluate(part, old, new));
+        let said: Vec<bool> = said.collect();
         let holds = if all {
-            parts.iter().all(|&it| it)
+            said.iter().all(|&it| it)
         } else {
-            parts.iter().any(|&it| it)
+            said.iter().any(|&it| it)
         };
-        (!parts.is_empty()).then_some(holds)
+        (!said.is_empty() || parts.is_empty()).then_some(holds)
     };
     match expr {
         Expr::Exists(path) => Some(value(new, path).is_some()),
@@ -299,8 +302,8 @@ fn evaluate(expr: &Expr, old: Option<Fields>, new: Fields) -> Option<bool> {
             )
         }
         Expr::Not(part) => evaluate(part, old, new).map(|it| !it),
-        Expr::And(all) => known(parts(all), true),
-        Expr::Or(any) => known(parts(any), false),
+        Expr::And(all) => known(all, true),
+        Expr::Or(any) => known(any, false),
         _ => unreachable!("not made here"),
     }
 }
