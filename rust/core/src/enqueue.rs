@@ -63,17 +63,15 @@ impl Enqueuer {
 
     fn texts(&self, notification: &Notification<Object>, texts: &mut Texts) {
         match notification {
-            Notification::Add { object, initial } => {
-                let low = *initial;
-                self.keys(object, low, texts);
-            }
-            Notification::Update { new, resync, .. } if *resync => self.keys(new, true, texts),
-            Notification::Update { old, new, .. } => {
-                // Most updates leave the keys as they are.
+            Notification::Add { object, initial } => self.keys(object, *initial, texts),
+            Notification::Update { old, new, resync } => {
                 let from = texts.len();
-                self.keys(old, false, texts);
+                // Both have one key; and most updates leave the values as they are.
+                if self.values.is_some() && !resync {
+                    self.keys(old, false, texts);
+                }
                 let middle = texts.len();
-                self.keys(new, false, texts);
+                self.keys(new, *resync, texts);
                 if texts[from..middle] == texts[middle..] {
                     texts.truncate(middle);
                 }
@@ -121,5 +119,104 @@ impl Sink<Object> for Enqueuer {
         self.added.fetch_add(texts.len() as u64, Ordering::Relaxed);
         self.filtered.fetch_add(filtered, Ordering::Relaxed);
         queue.add_texts(texts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+    use crate::object::TypeMeta;
+    use crate::path::Path;
+    use crate::sync::Mutex;
+    use crate::write_batch::Key;
+
+    #[derive(Default)]
+    struct Added(Mutex<Texts>);
+
+    impl TextQueue for Added {
+        fn add_texts(&self, texts: Texts) {
+            self.0.lock().extend(texts);
+        }
+    }
+
+    const NEWS: i32 = 5;
+    const NO_NEWS: i32 = -5;
+
+    fn pod(node: &str) -> Arc<Object> {
+        let json = format!(
+            r#"{{"metadata":{{"name":"a","namespace":"n"}},"spec":{{"nodeName":{node:?}}}}}"#
+        );
+        let types = TypeMeta::new("v1", "Pod");
+        Arc::new(Object::parse(json.as_bytes(), &types, false).unwrap())
+    }
+
+    fn update(old: &str, new: &str) -> Notification<Object> {
+        Notification::Update {
+            old: pod(old),
+            new: pod(new),
+            resync: false,
+        }
+    }
+
+    /// What comes of it by the object's key, and by the node.
+    fn told(notification: &Notification<Object>) -> [Texts; 2] {
+        let node = IndexFunc::Path(Path::compile("spec.nodeName").unwrap());
+        [None, Some(node)].map(|key| {
+            let added = Arc::new(Added::default());
+            let queue = Arc::clone(&added) as Arc<dyn TextQueue>;
+            let enqueuer = Enqueuer::new(Arc::downgrade(&queue), key, None, NEWS, NO_NEWS);
+            enqueuer.tell(std::slice::from_ref(notification));
+            let texts = std::mem::take(&mut *added.0.lock());
+            assert_eq!(enqueuer.added(), texts.len() as u64);
+            texts
+        })
+    }
+
+    fn texts(priority: i32, texts: &[&str]) -> Texts {
+        let texts = texts.iter().map(|&text| text.to_owned());
+        texts.zip(iter::repeat(priority)).collect()
+    }
+
+    #[test]
+    fn the_former_and_the_new_value_are_put_in_once_each() {
+        let moved = [texts(NEWS, &["n/a"]), texts(NEWS, &["one", "two"])];
+        assert_eq!(told(&update("one", "two")), moved);
+        let stayed = [texts(NEWS, &["n/a"]), texts(NEWS, &["one"])];
+        assert_eq!(told(&update("one", "one")), stayed);
+    }
+
+    #[test]
+    fn only_the_first_list_and_resyncs_are_no_news() {
+        let object = || pod("one");
+        let add = |initial| Notification::Add {
+            object: object(),
+            initial,
+        };
+        let gone = [
+            Notification::delete(&object()),
+            Notification::tombstone(&object()),
+            add(false),
+        ];
+        for news in gone {
+            assert_eq!(
+                told(&news),
+                [texts(NEWS, &["n/a"]), texts(NEWS, &["one"])],
+                "{news:?}"
+            );
+        }
+        for known in [add(true), Notification::resync(&object())] {
+            assert_eq!(
+                told(&known),
+                [texts(NO_NEWS, &["n/a"]), texts(NO_NEWS, &["one"])],
+                "{known:?}"
+            );
+        }
+        let unseen = Notification::Tombstone {
+            key: Key::Text("n/a".into()),
+            object: None,
+        };
+        assert_eq!(told(&unseen), [texts(NEWS, &["n/a"]), vec![]]);
     }
 }
