@@ -170,3 +170,8 @@ def test_a_patch_without_a_header_is_refused(tmp_path: Path) -> None:
     path.write_text("--- a/work.py\n+++ b/work.py\n@@ -1 +1 @@\n-TWO = 2\n+TWO = 3\n")
     with pytest.raises(ValueError, match=r"bare\.patch: needs"):
         parse(path)
+
+
+def test_a_patch_of_rust_names_no_test_of_python(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"core\.patch: a cargo test must notice it"):
+        patch(tmp_path / "core.patch", "pytest test_work.py", old="2", new="3", file="rust/core/src/lib.rs")
