@@ -14,10 +14,10 @@ use std::cell::OnceCell;
 use smallvec::SmallVec;
 
 pub use fields::parse_fields;
-pub use subject::Subject;
+use subject::{Stored, Subject};
 
 use crate::listener::Predicate;
-use crate::object::Object;
+use crate::object::{Object, ObjectView};
 use crate::path::{JsonKind, JsonValue, Path, PathSet, Segment};
 use crate::selector::Selector;
 
@@ -178,11 +178,6 @@ impl Filter {
         &self.expr
     }
 
-    /// Whether it has a `changed` in it.
-    pub fn compares(&self) -> bool {
-        self.pair.is_some()
-    }
-
     /// Whether a test of a state is about apiVersion or kind, which an item of a list does not have.
     pub fn reads_type(&self) -> bool {
         let is_type = |path: &Path| {
@@ -193,47 +188,47 @@ impl Filter {
         state.is_some_and(|state| state.state.paths().iter().any(is_type))
     }
 
-    /// Whether it accepts an object in this state. What cannot be read has no value.
-    pub fn accepts(&self, object: &impl Subject) -> bool {
+    /// Whether it accepts the object of a scan. What cannot be read has no value.
+    pub fn accepts_view(&self, view: &ObjectView<'_>) -> bool {
+        self.holds(view)
+    }
+
+    fn holds(&self, subject: &impl Subject) -> bool {
         self.state
             .as_ref()
-            .is_none_or(|state| Pair::new(state, object, None).holds(&state.test))
-    }
-
-    /// Whether two states of one object are equal in all that the tests of a state look at, as far as that can be told
-    /// without a search.
-    pub fn is_alike<S: Subject>(&self, old: &S, new: &S) -> bool {
-        let labels = &self.labels;
-        self.state.as_ref().is_none_or(|state| {
-            let mut paths = state.state.paths().iter().chain(labels);
-            paths.all(|path| differs(path, old, new) == Some(false))
-        })
-    }
-
-    /// Whether an update between two accepted states is told: the tests of a state are of the new one. What cannot be
-    /// read has changed, unless all bytes around it are equal.
-    pub fn passes<S: Subject>(&self, old: &S, new: &S) -> bool {
-        self.pair
-            .as_ref()
-            .is_none_or(|pair| Pair::new(pair, new, Some(old)).holds(&pair.test))
+            .is_none_or(|state| Pair::new(state, subject, None).holds(&state.test))
     }
 }
 
 impl Predicate<Object> for Filter {
     fn accepts(&self, object: &Object) -> bool {
-        self.accepts(&object.plain())
+        self.holds(&Stored::new(object))
     }
 
+    /// The tests of a state are of the new one. What cannot be read has changed, unless all bytes around it are equal.
     fn passes(&self, old: &Object, new: &Object) -> bool {
-        self.passes(&old.plain(), &new.plain())
+        let (old, new) = (Stored::new(old), Stored::new(new));
+        self.pair
+            .as_ref()
+            .is_none_or(|pair| Pair::new(pair, &new, Some(&old)).holds(&pair.test))
     }
 
     fn compares(&self) -> bool {
-        self.compares()
+        self.pair.is_some()
     }
 
+    /// Whether they are equal in all that the tests of a state look at, as far as that can be told without a search or a
+    /// decompression.
     fn is_alike(&self, old: &Object, new: &Object) -> bool {
-        self.is_alike(&old.plain(), &new.plain())
+        let Some(state) = &self.state else {
+            return true;
+        };
+        if old.is_compressed() || new.is_compressed() {
+            return false;
+        }
+        let (old, new) = (Stored::new(old), Stored::new(new));
+        let mut paths = state.state.paths().iter().chain(&self.labels);
+        paths.all(|path| differs(path, &old, &new) == Some(false))
     }
 }
 

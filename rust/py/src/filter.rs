@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kubeinformer_core::enqueue;
 use kubeinformer_core::filter::{parse_fields, Expr, Filter as CoreFilter};
 use kubeinformer_core::informer::Sink;
+use kubeinformer_core::listener::Predicate;
 use kubeinformer_core::object::Object;
 use kubeinformer_core::path::Path;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -137,12 +138,12 @@ impl Filter {
 
     #[pyo3(signature = (obj, old=None))]
     fn matches(&self, obj: &KubeObject, old: Option<&KubeObject>) -> bool {
-        let new = obj.object().plain();
+        let new = obj.object();
         let passes = |old: &KubeObject| {
-            let old = old.object().plain();
-            self.core.accepts(&old) && self.core.passes(&old, &new)
+            let old = old.object();
+            self.core.accepts(old) && self.core.passes(old, new)
         };
-        self.core.accepts(&new) && old.is_none_or(passes)
+        self.core.accepts(new) && old.is_none_or(passes)
     }
 
     fn __and__(&self, other: &Self) -> Self {

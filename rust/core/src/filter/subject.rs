@@ -1,15 +1,16 @@
-//! `Subject`: what a filter can look at, an object with its JSON or the scan of one that nobody has copied yet.
+//! `Subject`: what a filter can look at, an object or the scan of one that nobody has copied yet.
 //!
 //! Invariant: a scan tells what the object that is made of it would, but for apiVersion and kind that only the list has.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use crate::error::ScanError;
-use crate::object::{ObjectView, Plain};
+use crate::object::{Object, ObjectView, Plain};
 use crate::path::{JsonValue, Path, PathSet};
 
 /// See the module.
-pub trait Subject {
+pub(super) trait Subject {
     /// `metadata.namespace`, "" for a cluster-scoped object.
     fn namespace(&self) -> Cow<'_, str>;
 
@@ -32,17 +33,36 @@ pub trait Subject {
     }
 }
 
-impl Subject for Plain<'_> {
+/// An object, decompressed once something is asked that it does not tell by itself.
+pub(super) struct Stored<'o> {
+    object: &'o Object,
+    pub(super) plain: OnceCell<Plain<'o>>,
+}
+
+impl<'o> Stored<'o> {
+    pub fn new(object: &'o Object) -> Self {
+        Self {
+            object,
+            plain: OnceCell::new(),
+        }
+    }
+
+    fn plain(&self) -> &Plain<'o> {
+        self.plain.get_or_init(|| self.object.plain())
+    }
+}
+
+impl Subject for Stored<'_> {
     fn namespace(&self) -> Cow<'_, str> {
-        (**self).namespace().into()
+        self.object.namespace().into()
     }
 
     fn name(&self) -> Cow<'_, str> {
-        (**self).name().into()
+        self.object.name().into()
     }
 
     fn label(&self, name: &str) -> Option<Cow<'_, str>> {
-        (**self).label(name)
+        self.object.label(name)
     }
 
     fn extract<'o>(
@@ -50,11 +70,11 @@ impl Subject for Plain<'_> {
         paths: &PathSet,
         sink: impl FnMut(usize, JsonValue<'o>),
     ) -> Result<(), ScanError> {
-        paths.extract_plain(self, sink)
+        paths.extract_plain(self.plain(), sink)
     }
 
     fn scanned(&self, path: &Path) -> Option<(&str, bool)> {
-        Plain::scanned(self, path)
+        self.plain().scanned(path)
     }
 }
 

@@ -1,15 +1,18 @@
 //! Filters on objects: each test by example, expressions against a plain evaluation.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
+use super::subject::Stored;
 use super::{parse_fields, Expr, Filter};
-use crate::object::{Object, ObjectView, Plain, TypeMeta};
+use crate::listener::Predicate;
+use crate::object::{Dictionary, Object, ObjectView, TypeMeta};
 use crate::path::Path;
 use crate::selector::Selector;
 
-fn object(json: &str) -> Plain<'static> {
-    let object = Object::parse(json.as_bytes(), &TypeMeta::new("v1", "Pod"), false);
-    object.unwrap().into_plain()
+fn object(json: &str) -> Object {
+    Object::parse(json.as_bytes(), &TypeMeta::new("v1", "Pod"), false).unwrap()
 }
 
 fn path(text: &str) -> Path {
@@ -39,7 +42,7 @@ fn accepts(expr: Expr, json: &str) -> bool {
     let filter = Filter::new(expr);
     let accepted = filter.accepts(&object(json));
     let view = ObjectView::scan(json.as_bytes(), 0).unwrap();
-    assert_eq!(filter.accepts(&view), accepted, "{:?}", filter.expr());
+    assert_eq!(filter.accepts_view(&view), accepted, "{:?}", filter.expr());
     accepted
 }
 
@@ -192,6 +195,31 @@ fn what_the_scan_knows_is_compared_without_a_search() {
 }
 
 #[test]
+fn what_a_compressed_object_tells_by_itself_needs_no_decompression() {
+    let pod = POD.replace("\"x\"", &format!("\"{}\"", "x".repeat(500)));
+    let dictionary = Arc::new(Dictionary::train([pod.as_bytes()]));
+    let compressed = object(&pod).compressed(&dictionary).unwrap();
+    let accepts = |expr| {
+        let stored = Stored::new(&compressed);
+        let accepted = Filter::new(expr).holds(&stored);
+        (accepted, stored.plain.get().is_some())
+    };
+    let labels = || Expr::Labels(Selector::parse("app=web").unwrap());
+    let namespace = Expr::Namespace(vec!["shop".into()]);
+    let name = Expr::Name(vec!["web-0".into()]);
+    assert_eq!(
+        accepts(Expr::And(vec![labels(), namespace, name])),
+        (true, false)
+    );
+    let running = || is_in("status.phase", &["Running"]);
+    assert_eq!(accepts(Expr::And(vec![labels(), running()])), (true, true));
+    let filter = Filter::new(Expr::And(vec![running(), changed(&["metadata.labels"])]));
+    let relabelled = object(&pod.replace("\"web\"", "\"api\""));
+    assert!(filter.passes(&compressed, &relabelled) && !filter.passes(&compressed, &object(&pod)));
+    assert!(!filter.is_alike(&compressed, &object(&pod)));
+}
+
+#[test]
 fn field_selectors() {
     let cases = [
         ("", true),
@@ -246,7 +274,7 @@ fn field_selectors() {
 /// A state of three fields that may be missing.
 type Fields = [Option<u8>; 3];
 
-fn build(fields: Fields) -> Plain<'static> {
+fn build(fields: Fields) -> Object {
     let members = fields.iter().enumerate().filter_map(|(name, value)| {
         let value = (*value)?;
         Some(format!("\"f{name}\":{value}"))

@@ -22,6 +22,7 @@ use crate::error::ScanError;
 use crate::filter::Filter;
 use crate::informer::{Informer, QueueMode};
 use crate::keyed::Keyed;
+use crate::listener::Predicate;
 use crate::object::{Object, ObjectView, TypeMeta};
 use crate::queue::{SourceId, WaitError};
 use crate::sync::RwLock;
@@ -260,9 +261,9 @@ impl Source {
             return true;
         };
         if filter.reads_type() {
-            return filter.accepts(&view.to_object(defaults, true).into_plain());
+            return filter.accepts(&view.to_object(defaults, true));
         }
-        filter.accepts(view)
+        filter.accepts_view(view)
     }
 
     fn stored_version(&self, object: &Object) -> Option<Arc<Object>> {
