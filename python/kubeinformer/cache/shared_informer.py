@@ -223,7 +223,8 @@ class SharedIndexInformer(Generic[T]):
         The queue gets what `add_event_handler(enqueue_handler(queue, key), filter=when)` would add to it, but no Python
         code is called for it and no thread runs: a key waits in the queue before it is a Python object, once however
         often it comes. Of an update the old state's keys are added too, so with the key of an owner the former owner
-        hears of it. May be called at any time. A subclass's `add` is not called.
+        hears of it. May be called at any time. A subclass's `add` is not called. A metrics provider is told of the
+        adds when the queue is used next.
 
         Args:
             queue: where to.

@@ -89,6 +89,7 @@ fn more_texts_than_one_lock_takes() {
     let queue = queue::<u32>();
     queue.add_texts((0..5000).map(|it| (it.to_string(), 0)).collect());
     assert_eq!(queue.len(), 5000);
+    assert_eq!(queue.places_of_incoming(), 0, "they are given back");
     assert_eq!(drain(&queue), (0..5000).collect::<Vec<_>>());
 }
 

@@ -3,6 +3,7 @@
 //! Lock discipline: one mutex, held for the change of a few items at a time; items are compared (where that takes foreign
 //! code) and dropped without it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -145,6 +146,10 @@ impl<T: Item> Queue<T> {
             }
         }
         let rests = !state.incoming.is_empty();
+        if !rests {
+            // The first list of a large informer must not keep its places for ever.
+            state.incoming = VecDeque::new();
+        }
         self.changed(state);
         drop(left);
         for (item, candidates, entry) in unsure {
@@ -533,6 +538,12 @@ impl<T: Item> Queue<T> {
     pub(super) fn waits(&self) -> (u64, bool) {
         let state = self.lock();
         (state.waits, state.watcher != 0)
+    }
+
+    /// Places for texts that are no items yet.
+    #[cfg(test)]
+    pub(super) fn places_of_incoming(&self) -> usize {
+        self.lock().incoming.capacity()
     }
 
     /// Items with a slot, and entries of line and heap.
