@@ -78,8 +78,8 @@ pub struct ListenerStats {
     pub pending_bytes: usize,
     /// Notifications handed out.
     pub delivered: u64,
-    /// Notifications merged away. All that were pushed to a listener that is not closed are delivered, pending or
-    /// coalesced.
+    /// Notifications merged away. All that were pushed to a listener that is not closed are delivered, pending,
+    /// coalesced or, as updates that came to nothing when they were merged, filtered.
     pub coalesced: u64,
     /// Notifications of which the handler's filter lets it hear nothing.
     pub filtered: u64,
