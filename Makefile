@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 AARCH64 := aarch64-unknown-linux-gnu
 
-.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance format bench performance mutants soak clean
+.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance notices format bench performance mutants soak clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,9 +68,13 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	$(BIN)/python -m kubeinformer.informers.generate --check
 	$(BIN)/python tests/conformance/table.py --check
 	$(BIN)/python -m benches.document --check
+	$(BIN)/python tests/package/third_party.py --check
 
 conformance: $(VENV)/.python ## write docs/conformance.md, the table of statements and tests
 	$(BIN)/python tests/conformance/table.py
+
+notices: $(VENV)/.python ## write THIRD-PARTY-NOTICES.txt, the licences of what is linked into the extension
+	$(BIN)/python tests/package/third_party.py
 
 format: $(VENV)/.built ## rewrite sources in the project's format
 	cargo fmt --all
