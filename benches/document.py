@@ -77,10 +77,11 @@ def _stages(results: Record) -> Table:
 
 
 def _wire(results: Record) -> Table:
-    return ("", "peer", "best/s", "us of CPU each", "kB each", "peak kB each", "longest stall, ms"), (
+    return ("", "peer", "runs", "best/s", "us of CPU each", "kB each", "peak kB each", "longest stall, ms"), (
         (
             {"sync": "LIST", "watch": "watch"}[record["case"]],
             record["peer"],
+            _figure(record.get("runs"), 0),
             f"{record['best_per_second']:,.0f}",
             f"{record['cpu_us']:,.1f}",
             _figure(record.get("rss_per_object"), 1, 1000),
@@ -94,30 +95,43 @@ def _wire(results: Record) -> Table:
 def _cells(results: Record) -> Table:
     head = (
         "cell",
+        "runs",
         "us of CPU each",
-        "each/s",
+        "best/s",
         "kB each",
         "peak MB",
         "stall, ms",
+        "without, ms",
         "reader p50, us",
         "p99, us",
         "server, us",
+        "its core, %",
     )
     measured = ((name, record) for name, record in results.get("cells", {}).items() if "cpu_us" in record)
     return head, (
         (
             f"`{name}`",
+            _figure(record.get("runs"), 0),
             _figure(record["cpu_us"], 1),
             _figure(record.get("best_per_second"), 0),
             _figure(record.get("rss_per_object"), 1, 1000),
             _figure(record.get("peak_rss_bytes"), 0, 1e6),
             _figure(record.get("stall_ms"), 1),
+            _figure(record.get("baseline_stall_ms"), 1),
             _figure(record.get("reader_p50_us"), 1),
             _figure(record.get("reader_p99_us"), 1),
             _figure(record.get("server_cpu_us"), 1),
+            _figure(_server_share(record), 0),
         )
         for name, record in measured
     )
+
+
+def _server_share(record: Record) -> float | None:
+    """Percent of its core that the server takes to send at that rate."""
+    if "server_cpu_us" not in record or "best_per_second" not in record:
+        return None
+    return float(record["server_cpu_us"] * record["best_per_second"] / 10_000)
 
 
 def _behind(results: Record) -> str:

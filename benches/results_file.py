@@ -91,8 +91,4 @@ def condense(runs: Sequence[Record]) -> Record:
         record["cpu_us"] = min(run["cpu_seconds"] / run["objects"] for run in runs) * 1e6
     if "stall_ms" in record:
         record["worst_stall_ms"] = max(run["stall_ms"] for run in runs)
-    if "baseline_stall_ms" in record:
-        record["stall_above_baseline_ms"] = statistics.median(
-            max(0.0, run["stall_ms"] - run["baseline_stall_ms"]) for run in runs
-        )
     return record

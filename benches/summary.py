@@ -178,18 +178,19 @@ def render(results: Record) -> str:
             [_cell(name, record) for name, record in results["cells"].items()],
         )
     if results.get("figures"):
+        # Worked out anew: what a figure is made of may have changed since the file was written.
         lines += ["", "What must be reached"]
         lines += _table(
             ("figure", "value", "bound", "aim", "verdict"),
             [
                 (
-                    record["text"],
-                    figures.number(record["value"], record["unit"]),
-                    figures.number(record["at_least"], record["unit"]),
-                    figures.number(record["aim"], record["unit"]),
-                    record["verdict"],
+                    row.text,
+                    figures.number(row.value, row.unit),
+                    figures.number(row.at_least, row.unit),
+                    figures.number(row.aim, row.unit),
+                    row.verdict,
                 )
-                for record in results["figures"]
+                for row in figures.rows(results)
             ],
         )
     if results.get("ratios"):

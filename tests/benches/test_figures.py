@@ -70,6 +70,9 @@ def test_a_row_compares_with_the_best_that_rivals_reach(results: dict[str, Any])
     assert found["list-msgspec"].verdict == "aim"
     assert found["list-protobuf"].value == pytest.approx(50 / 9)
     assert found["list-protobuf"].verdict == "met"
+    results["wire"].append(wire("client-go protobuf, GOGC=400", "watch", 30_000, 30.0))
+    results["wire"].append(wire("kubeinformer, LIST", "watch", 100_000, 6.0, ours=True))
+    assert by_name(results)["watch-protobuf"].value == 5.0
     assert found["flat"].value == pytest.approx(1.1)
     assert found["flat"].verdict == "met"
     assert (found["beside"].value, found["beside"].verdict) == (97.0, "met")
@@ -81,6 +84,22 @@ def test_of_two_ways_to_relist_the_worse_one_counts(results: dict[str, Any]) -> 
     assert (found["relist-peak"].value, found["relist-peak"].verdict) == (12.0, "missed")
     assert (found["relist-silent"].value, found["relist-silent"].verdict) == (3.0, "missed")
     assert (found["reader"].value, found["reader"].verdict) == (0.4, "aim")
+
+
+def test_a_stall_is_compared_with_the_median_of_idle_cells(results: dict[str, Any]) -> None:
+    cells = results["cells"]
+    cells[STALL.name] |= {"stall_ms": 4.5, "worst_stall_ms": 6.0, "baseline_stall_ms": 5.0}
+    cells[FLAT[0].name]["baseline_stall_ms"] = cells[FLAT[2].name]["baseline_stall_ms"] = 1.0
+    cells[BESIDE_PYTHON.name]["baseline_stall_ms"] = 50.0
+    assert (by_name(results)["stall"].value, by_name(results)["stall"].verdict) == (3.5, "met")
+    cells[FLAT[0].name]["baseline_stall_ms"] = 9.0
+    assert by_name(results)["stall"].value == 0.0
+
+
+def test_the_document_says_how_busy_the_server_was(results: dict[str, Any]) -> None:
+    results["cells"][STALL.name] = {"runs": 3, "cpu_us": 10.0, "best_per_second": 100_000.0, "server_cpu_us": 2.0}
+    shown = document.sections(results, "a.json")["grid"]
+    assert f"| `{STALL.name}` | 3 | 10.0 | 100,000 |  |  |  |  |  |  | 2.0 | 20 |" in shown
 
 
 def test_what_the_file_lacks_is_not_measured(results: dict[str, Any]) -> None:
