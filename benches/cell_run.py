@@ -21,12 +21,10 @@ from typing import Any
 
 import urllib3
 
-from benches import pods, probes
+from benches import ours, pods, probes
 from benches.cells import Cell, parse
 from benches.wire_streams import list_version
 
-INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"}
-"""Beside the index of the namespace, which every informer has."""
 BASELINE_SECONDS = 0.5
 TIMEOUT = 240.0
 """Seconds after which a cell has failed."""
@@ -89,12 +87,8 @@ def options(**wanted: Any) -> Any:
 
 
 def make_factory(url: str, **wanted: Any) -> Any:
-    """A factory of informers of that server."""
-    from kubernetes.client import ApiClient, Configuration
-
-    from kubeinformer import SharedInformerFactory
-
-    return SharedInformerFactory(ApiClient(Configuration(host=url)), options=options(**wanted))
+    """A factory with these options; Unsupported if this build lacks one of them."""
+    return ours.make_factory(url, options(**wanted))
 
 
 def post(url: str, what: str, timeout: float = TIMEOUT) -> Any:
@@ -133,7 +127,7 @@ def _baseline() -> float:
 
 def _measure(cell: Cell, url: str, factory: Any, computing: list[probes.Measuring]) -> dict[str, Any]:
     informer = factory.core().v1().pods().informer()
-    informer.add_indexers(INDEXERS)
+    informer.add_indexers(ours.INDEXERS)
     handlers = [CountingHandler(reads=number < cell.reading) for number in range(cell.handlers)]
     registrations = [informer.add_event_handler(handler, backlog=UNBOUNDED) for handler in handlers]
     version = list_version(lists_so_far(url))

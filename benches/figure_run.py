@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from benches import pods, probes
+from benches import ours, pods, probes
 from benches.cell_run import (
-    INDEXERS,
     TIMEOUT,
     UNBOUNDED,
     CountingHandler,
@@ -242,7 +241,7 @@ def _filters() -> Any:
 def _ingest(url: str, cell: Cell, arguments: dict[str, Any], expected: int = 0) -> dict[str, Any]:
     factory = make_factory(url, use_watch_list=False)
     informer = factory.core().v1().pods().informer()
-    informer.add_indexers(INDEXERS)
+    informer.add_indexers(ours.INDEXERS)
     handler = CountingHandler(reads=False)
     if arguments:
         informer.add_event_handler(handler, **arguments)
@@ -279,7 +278,7 @@ def synced(url: str, **wanted: Any) -> tuple[Any, Any, CountingHandler]:
     """A running factory, its informer with the indices, and the handler that was told of every object."""
     factory = make_factory(url, **{"use_watch_list": False, **wanted})
     informer = factory.core().v1().pods().informer()
-    informer.add_indexers(INDEXERS)
+    informer.add_indexers(ours.INDEXERS)
     handler = CountingHandler(reads=False)
     registration = informer.add_event_handler(handler, backlog=UNBOUNDED)
     start(factory)

@@ -39,8 +39,8 @@ class NativePeer:
         if self.program == "kube_rs":
             return [str(binary), case, url, *self.arguments, str(count), str(events)]
         node = pods.node_of(0, 0)
-        on_node = sum(pods.node_of(i, 0) == node for i in range(count))
-        return [str(binary), case, url, *self.arguments, str(count), str(events), node, str(on_node)]
+        on_node = str(pods.count_on_node(node, count))
+        return [str(binary), case, url, *self.arguments, str(count), str(events), node, on_node]
 
 
 _LIST = {"KUBE_FEATURE_WatchListClient": "false"}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benches.contract import BATCH, Handler, Item, Peer, QueueAndStore, Ready, Row, Synced
 
 if TYPE_CHECKING:
-    from kubeinformer import SharedInformerFactory
+    from kubeinformer import ControllerOptions, SharedInformerFactory
 
 _PYTHON_TRANSPORT = "kubeinformer, LIST, Python transport"
 _USES_WATCH_LIST = {"kubeinformer, LIST": False, "kubeinformer, watch-list": True, _PYTHON_TRANSPORT: False}
@@ -25,7 +25,7 @@ _USES_WATCH_LIST = {"kubeinformer, LIST": False, "kubeinformer, watch-list": Tru
 PEER_NAMES: tuple[str, ...] = tuple(_USES_WATCH_LIST)
 """kubeinformer's peers on the wire, as the tables name them."""
 
-_INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"}
+INDEXERS = {"node": "spec.nodeName", "owner": "metadata.ownerReferences[0].uid"}
 """Beside the index of the namespace, which every informer has."""
 
 
@@ -40,7 +40,8 @@ def peer(name: str) -> Peer:
     import_module("kubernetes.client")
     import_module("kubeinformer.informers.generated.core_v1")
     wanted: dict[str, Any] = {"transport": "python"} if name == _PYTHON_TRANSPORT else {}
-    make = partial(_factory, use_watch_list=_USES_WATCH_LIST[name], **wanted)
+    options = import_module("kubeinformer").ControllerOptions(use_watch_list=_USES_WATCH_LIST[name])
+    make = partial(make_factory, options=options, **wanted)
     return Peer(name, _sync(make), _watch(make))
 
 
@@ -103,7 +104,7 @@ class Bytes:
         from kubeinformer.index import namespace
 
         self._core = InformerCore("v1/pods")
-        IndexFunctions(self._core).add({"namespace": namespace(), **_INDEXERS})
+        IndexFunctions(self._core).add({"namespace": namespace(), **INDEXERS})
         source = self._core.add_source("")
         self._core.start()
         source.begin_relist().commit("1")
@@ -132,20 +133,20 @@ class Bytes:
         return self._core.index_keys(name, value)
 
 
-def _factory(url: str, *, use_watch_list: bool, **wanted: Any) -> SharedInformerFactory:
+def make_factory(url: str, options: ControllerOptions, **wanted: Any) -> SharedInformerFactory:
+    """A factory of informers of that server."""
     from kubernetes.client import ApiClient, Configuration
 
-    from kubeinformer import ControllerOptions, SharedInformerFactory
+    from kubeinformer import SharedInformerFactory
 
-    api = ApiClient(Configuration(host=url))
-    return SharedInformerFactory(api, options=ControllerOptions(use_watch_list=use_watch_list), **wanted)
+    return SharedInformerFactory(ApiClient(Configuration(host=url)), options=options, **wanted)
 
 
 def _sync(make: Callable[[str], SharedInformerFactory]) -> Callable[[str, int], Synced]:
     def sync_list(url: str, _n: int) -> Synced:
         factory = make(url)
         informer = factory.core().v1().pods().informer()
-        informer.add_indexers(_INDEXERS)
+        informer.add_indexers(INDEXERS)
         factory.start()
         factory.wait_for_cache_sync(timeout=120)
         indexer = informer.indexer()
@@ -160,7 +161,7 @@ def _watch(make: Callable[[str], SharedInformerFactory]) -> Callable[[str, int, 
 
         factory = make(url)
         informer = factory.core().v1().pods().informer()
-        informer.add_indexers(_INDEXERS)
+        informer.add_indexers(INDEXERS)
         done = threading.Event()
         calls = 0
 

@@ -39,7 +39,7 @@ def measure_sync(peer: Peer, url: str, n: int) -> dict[str, Any]:
         raise AssertionError(f"{peer.name} has {synced.count} of {n} objects")
     if synced.node_count is not None:
         node = pods.node_of(0, 0)
-        expected = sum(pods.node_of(i, 0) == node for i in range(n))
+        expected = pods.count_on_node(node, n)
         if synced.node_count(node) != expected:
             raise AssertionError(f"{peer.name} has {synced.node_count(node)} of {expected} pods on {node}")
     gc.collect()

@@ -36,6 +36,11 @@ def node_of(i: int, version: int) -> str:
     return f"node-{(i * 7 + (31 * version if moved else 0)) % NODES:03d}.cluster.example.com"
 
 
+def count_on_node(node: str, count: int) -> int:
+    """How many of the first `count` pods are there before any event."""
+    return sum(node_of(i, 0) == node for i in range(count))
+
+
 def owner_uid_of(i: int) -> str:
     return f"{i // PODS_PER_OWNER:08x}-5b1c-4d5e-9f00-{i // PODS_PER_OWNER:012x}"
 
