@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import figures, plots, results_file, stages
+from benches import figures, native_peers, peers, plots, results_file, stages
 
 DOCUMENT = plots.FOLDER.with_suffix(".md")
 _BEGIN, _END = "<!-- {}: written by `make performance` -->", "<!-- end of {} -->"
@@ -47,7 +47,7 @@ def sections(results: Record, file: str) -> dict[str, str]:
     return {
         "stages": _table(*_stages(results)),
         "figures": f"{where}\n\n{_table(*_figures(results))}",
-        "peers": _table(*_wire(results)),
+        "peers": f"{_table(*_wire(results))}\n\n{_absent(results)}",
         "grid": _table(*_cells(results)),
         "plots": "\n\n".join(f"![{name.removesuffix('.svg')}](performance/{name})" for name in plots.plots(results)),
         "behind": _behind(results),
@@ -90,6 +90,13 @@ def _wire(results: Record) -> Table:
         )
         for record in sorted(results.get("wire", []), key=lambda record: (record["case"], record["cpu_us"]))
     )
+
+
+def _absent(results: Record) -> str:
+    """Which peers the file does not have."""
+    there = {record["peer"] for record in results.get("wire", [])}
+    absent = [name for name in (*peers.NAMES, *native_peers.NAMES) if name not in there]
+    return f"Not in this file: {'; '.join(absent)}." if absent else "No peer is missing."
 
 
 def _cells(results: Record) -> Table:
@@ -135,7 +142,7 @@ def _server_share(record: Record) -> float | None:
 
 
 def _behind(results: Record) -> str:
-    """What the file itself says: bounds that were missed, and ratios below 1."""
+    """What the file itself says: bounds that were missed, ratios below 1, and figures that it lacks."""
     missed = [
         f"- {row.text}: {figures.number(row.value, row.unit)}, {figures.bound(row, row.at_least)} ({row.detail})."
         for row in figures.rows(results)
@@ -146,7 +153,9 @@ def _behind(results: Record) -> str:
         for record in results.get("ratios", [])
         if record["ratio"] < 1
     ]
-    return "\n".join([*missed, *slower]) or "Nothing in this file."
+    open_ = [row.text for row in figures.rows(results) if row.verdict == "not measured"]
+    unknown = [f"- Not measured in this file, so not known: {'; '.join(open_)}."] if open_ else []
+    return "\n".join([*missed, *slower, *unknown]) or "Nothing in this file."
 
 
 def _figure(value: float | None, digits: int, divisor: float = 1) -> str:

@@ -165,6 +165,9 @@ def test_the_document_is_filled_between_its_markers_and_checked(tmp_path: Path, 
     assert "| missed |" not in filled
     assert "**missed**" in filled
     assert "- store: 0.50 times as fast as pure Python (kubeinformer)." in filled
+    assert "so not known: " in filled
+    assert "watch to a trivial handler, CPU, against client-go with protobuf; " in filled
+    assert "Not in this file: official; " in filled
     assert "## How to repeat it" in filled
     page.write_text(filled.replace("3x", "4x", 1))
     (folder / "old.svg").write_text("")
