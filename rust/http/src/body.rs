@@ -154,6 +154,8 @@ impl Body {
                 Poll::Ready(None) => Poll::Ready(Ok(None)),
                 Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.broken(&error))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    // Allowed in HTTP/2, and not the end.
+                    Ok(data) if data.is_empty() => continue,
                     Ok(data) => {
                         self.got += data.len() as u64;
                         Poll::Ready(Ok(Some(data)))
