@@ -2,6 +2,8 @@
 //!
 //! A forked child has none of its parent's threads, so it makes a runtime of its own and leaves its parent's alone, locks
 //! included. `generation` counts the forks between a process and its first ancestor.
+//!
+//! Invariant: no lock that a child takes can have been held when it was forked.
 
 use std::io;
 use std::sync::OnceLock;
@@ -11,10 +13,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// Reading an event is a matter of microseconds: two threads feed more than one processor takes.
 const THREADS: usize = 2;
 
-/// The runtime of one generation. A lock is only ever taken by its own generation or by the next, so none is found held
-/// after a fork.
+/// The runtime of one generation. `runtime` is locked by its own generation alone; `next` by the only thread of a child.
 struct Generation {
-    runtime: OnceLock<io::Result<Runtime>>,
+    runtime: OnceLock<Runtime>,
     next: OnceLock<Box<Generation>>,
 }
 
@@ -29,16 +30,28 @@ impl Generation {
 
 static FIRST: Generation = Generation::new();
 
-/// The runtime of this process, which is made by the first call. An error if there can be no more threads.
-pub fn handle(generation: u32) -> io::Result<&'static Handle> {
+/// To be called in a forked child while it has one thread.
+pub fn after_fork(generation: u32) {
+    of(generation);
+}
+
+fn of(generation: u32) -> &'static Generation {
     let mut found = &FIRST;
     for _ in 0..generation {
         found = found.next.get_or_init(|| Box::new(Generation::new()));
     }
-    match found.runtime.get_or_init(start) {
-        Ok(runtime) => Ok(runtime.handle()),
-        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    found
+}
+
+/// The runtime of this process, which is made by the first call. An error if there can be no more threads now; the next
+/// call tries again.
+pub fn handle(generation: u32) -> io::Result<&'static Handle> {
+    let runtime = &of(generation).runtime;
+    if let Some(runtime) = runtime.get() {
+        return Ok(runtime.handle());
     }
+    let made = start()?;
+    Ok(runtime.get_or_init(|| made).handle())
 }
 
 fn start() -> io::Result<Runtime> {

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kubeinformer_http::runtime;
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -70,7 +71,8 @@ impl<T> Drop for OfProcess<T> {
 /// Runs in a forked child, before any of its Python code.
 #[pyfunction]
 pub fn after_fork_in_child() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    let before = FORKS.fetch_add(1, Ordering::Relaxed);
+    runtime::after_fork(before + 1);
 }
 
 /// The fork count, for the guards of the Python layer.
