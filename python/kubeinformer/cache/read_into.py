@@ -33,7 +33,7 @@ def read_into(
         response: where the bytes come from.
         reader: where they go.
         timeout: seconds to wait for a byte; None = the request's `read_timeout`.
-        at_most: seconds after which a native response returns, whatever comes.
+        at_most: seconds after which a native response returns, whatever comes; later if the queue is full then.
 
     Returns:
         True when the body is at its end, or the reader says that its stream is over.

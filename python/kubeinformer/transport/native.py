@@ -163,7 +163,7 @@ class NativeResponse:
         Args:
             reader: where the bytes go.
             timeout: seconds without a byte that are too long; None = the request's `read_timeout`.
-            at_most: seconds after which it returns, whatever comes.
+            at_most: seconds after which it returns, whatever comes; later if the queue is full then.
 
         Returns:
             True at the end of the body or of the stream.
