@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::{fmt, io};
 
 use kubeinformer_core::source::ReadError;
+use tokio_rustls::rustls;
 
 /// Why an exchange failed.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub enum Error {
     Refused,
     /// There was no connection, TLS included, in time.
     ConnectTimedOut,
-    /// The handshake of TLS failed; nothing was sent.
+    /// The two sides of TLS do not agree; nothing was sent. Not of a connection that broke off meanwhile.
     Tls(String),
     /// The request was sent, or a part of the answer is here, and nothing came for too long.
     Silent,
@@ -64,8 +65,9 @@ impl Error {
 
     /// Of the handshake.
     pub(crate) fn tls(error: &io::Error) -> Self {
+        let is_disagreement = |cause: &(dyn StdError + 'static)| cause.is::<rustls::Error>();
         match Self::of(error) {
-            Self::Failed(what) => Self::Tls(what),
+            Self::Failed(what) if causes(error).any(is_disagreement) => Self::Tls(what),
             other => other,
         }
     }
@@ -110,5 +112,15 @@ mod tests {
         assert!(matches!(Error::tls(&wrapped), Error::Refused));
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(Error::of(&reset).to_string(), "connection reset");
+    }
+
+    #[test]
+    fn a_reset_in_a_handshake_says_nothing_about_tls() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert!(matches!(Error::tls(&reset), Error::Failed(_)));
+        let disagreement =
+            rustls::Error::PeerIncompatible(rustls::PeerIncompatible::NoCipherSuitesInCommon);
+        let wrapped = io::Error::new(io::ErrorKind::InvalidData, disagreement);
+        assert!(matches!(Error::tls(&wrapped), Error::Tls(_)));
     }
 }
