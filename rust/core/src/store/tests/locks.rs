@@ -6,7 +6,7 @@ use std::thread;
 
 use super::{batch, store, write, SOURCE};
 use crate::keyed::Keyed;
-use crate::store::{Store, StoreError, LONG_WRITE};
+use crate::store::{IndexName, Store, StoreError, LONG_WRITE};
 use crate::sync::Mutex;
 use crate::testing::Pod;
 use crate::write_batch::{Key, WriteBatch};
@@ -95,18 +95,57 @@ impl Keyed for Hooked {
 
 /// Writes `a` to `z`, and runs the hook in the middle.
 fn write_long(store: &Store<Hooked>, hook: impl FnOnce() + Send + 'static) {
+    let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "z"];
+    assert!(keys.len() > LONG_WRITE);
+    write_hooked(store, &keys, hook);
+}
+
+/// The same with other keys, `c` among them.
+fn write_hooked(
+    store: &Store<Hooked>,
+    keys: &[&'static str],
+    hook: impl FnOnce() + Send + 'static,
+) {
     let mut hook: Option<Box<dyn FnOnce() + Send>> = Some(Box::new(hook));
     let mut batch = WriteBatch::default();
-    for key in ["a", "b", "c", "d", "e", "f", "g", "h", "z"] {
-        let hook = Mutex::new(hook.take_if(|_| key == "c"));
+    for key in keys {
+        let hook = Mutex::new(hook.take_if(|_| *key == "c"));
         batch.put(Arc::new(Hooked { key, hook }), SOURCE, |_, _| {});
     }
-    assert!(batch.len() > LONG_WRITE);
     store
         .apply(&mut batch, store.generation(), Some("long"))
         .unwrap();
     assert!(hook.is_none());
     store.read().assert_consistent();
+}
+
+#[test]
+fn the_copy_that_a_snapshot_costs_keeps_no_reader_out() {
+    let store = Arc::new(Store::new());
+    write_hooked(&store, &["a", "c"], || {});
+    let snapshot = store.snapshot();
+    let other = Arc::clone(&store);
+    write_hooked(&store, &["b", "c"], move || {
+        assert!(other.try_read().is_some_and(|view| view.len() == 2));
+    });
+    let copied = store.snapshot();
+    let begun = store.begin_add(vec![IndexName::Given("index".into())], |_| {
+        assert!(store.try_read().is_some(), "indices are registered");
+    });
+    let begun = begun.unwrap();
+    let taken_back = store.snapshot();
+    store.abort_add(&begun, |_| assert!(store.try_read().is_some()));
+    assert_eq!((snapshot.len(), copied.len(), taken_back.len()), (2, 3, 3));
+    // And none is made when nobody has one.
+    drop((snapshot, copied, taken_back));
+    let tables = Arc::as_ptr(&store.read().tables);
+    let other = Arc::clone(&store);
+    write_hooked(&store, &["c"], move || assert!(other.try_read().is_none()));
+    assert_eq!(
+        Arc::as_ptr(&store.read().tables),
+        tables,
+        "written in place"
+    );
 }
 
 #[test]
