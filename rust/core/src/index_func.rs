@@ -102,22 +102,30 @@ impl IndexPlan {
         &self.functions
     }
 
-    /// Whether no function has a look at the JSON.
-    fn only_namespaces(&self) -> bool {
-        let mut functions = self.functions.iter();
-        functions.all(|function| matches!(function, IndexFunc::Namespace))
-    }
-
     /// Calls `sink` with the position of a function and one of its values, for every value of every function. The values of
     /// one function come in a fixed order and may repeat; those of different functions may be mixed. On an error `sink` has
-    /// not been called.
+    /// been called for labels and namespaces alone, which are known without a look at the JSON.
     pub fn values(
         &self,
         object: &Object,
         mut sink: impl FnMut(usize, &str),
     ) -> Result<(), ScanError> {
-        if self.only_namespaces() {
-            (0..self.functions.len()).for_each(|index| sink(index, object.namespace()));
+        let mut looks = false;
+        for (index, function) in self.functions.iter().enumerate() {
+            match function {
+                IndexFunc::Namespace => sink(index, object.namespace()),
+                IndexFunc::Label(key) => {
+                    if let Some(value) = object.label(key) {
+                        sink(index, &value);
+                    }
+                }
+                IndexFunc::Path(_) | IndexFunc::ControllerOwner { .. } | IndexFunc::Join { .. } => {
+                    looks = true;
+                }
+            }
+        }
+        // A compressed object is not decompressed for nothing.
+        if !looks {
             return Ok(());
         }
         let object = object.plain();
@@ -137,13 +145,7 @@ impl IndexPlan {
         let mut before = 0;
         for (index, function) in self.functions.iter().enumerate() {
             match function {
-                IndexFunc::Path(_) => {}
-                IndexFunc::Namespace => sink(index, object.namespace()),
-                IndexFunc::Label(key) => {
-                    if let Some(value) = object.label(key) {
-                        sink(index, &value);
-                    }
-                }
+                IndexFunc::Path(_) | IndexFunc::Label(_) | IndexFunc::Namespace => {}
                 IndexFunc::ControllerOwner { kind } => {
                     if let Some(value) = controller_owner(&object, kind.as_deref()) {
                         sink(index, &value);
@@ -322,16 +324,23 @@ mod tests {
     }
 
     #[test]
-    fn malformed_insides_are_an_error_and_no_value() {
-        let bad = object(r#"{"metadata":{"name":"x"},"a":"1","spec":{"b":{1:2}}}"#);
+    fn malformed_insides_are_an_error_and_no_value_of_a_path() {
+        let bad = object(
+            r#"{"metadata":{"name":"x","namespace":"n","labels":{"l":"v"}},"a":"1","spec":{"b":{1:2}}}"#,
+        );
         let plan = IndexPlan::new(vec![
             IndexFunc::Path(path("a")),
             IndexFunc::Path(path("spec.b.c")),
+            IndexFunc::Label("l".into()),
+            IndexFunc::Namespace,
         ]);
+        let mut values = Vec::new();
         let error = plan
-            .values(&bad, |_, value| panic!("unexpected {value}"))
+            .values(&bad, |index, value| values.push((index, value.to_owned())))
             .unwrap_err();
-        assert_eq!(error.key.as_deref(), Some("x"));
+        // A list of a namespace, or by a selector, has the object whether there is an index or not.
+        assert_eq!(values, [(2, "v".to_owned()), (3, "n".to_owned())]);
+        assert_eq!(error.key.as_deref(), Some("n/x"));
         assert_eq!(&bad.plain().raw()[error.offset as usize..][..1], b"1");
     }
 }

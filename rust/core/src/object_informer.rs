@@ -110,7 +110,7 @@ impl Indexers {
     }
 
     fn values(&self, object: &Object, external: &[&[String]], sink: &mut dyn FnMut(u16, &str)) {
-        // An object that a path cannot be read from has no values; a decode of it says what is wrong.
+        // An object that a path cannot be read from has values of labels and namespaces alone; a decode of it says what is wrong.
         let _ = self
             .plan
             .values(object, |planned, value| sink(self.planned[planned], value));
