@@ -57,7 +57,8 @@ class IndexerReader(Generic[T]):
 
         Selectors that ask an informer for values of the same label (`=` or `in`) are answered from an index of that
         label, which the second one over more than 2,048 objects makes: that one call takes some tens of milliseconds
-        per 100,000 objects, and nobody waits for it. Of a store up to 16 labels get one.
+        per 100,000 objects. Readers and writers go on meanwhile; `add_indexers` waits. Of a store up to 16 labels get
+        one.
 
         Raises:
             ValueError: the selector does not parse.
