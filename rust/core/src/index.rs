@@ -271,6 +271,11 @@ impl Index {
         self.values.iter().flatten().map(|listed| &*listed.text)
     }
 
+    /// How many places `texts` looks at.
+    pub fn value_bound(&self) -> usize {
+        self.values.len()
+    }
+
     /// Sum of the lengths of the lists: as each slot is listed once under a value.
     pub fn entries(&self) -> usize {
         self.entries

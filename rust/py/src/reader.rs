@@ -153,15 +153,6 @@ impl StoreReader {
         }
     }
 
-    /// The same for what touches all objects.
-    fn scan_all<R: Send>(
-        &self,
-        py: Python<'_>,
-        with: impl Fn(&Cut<Object>) -> R + Sync,
-    ) -> PyResult<R> {
-        self.scan(py, usize::MAX, with)
-    }
-
     fn selected(
         &self,
         py: Python<'_>,
@@ -263,7 +254,8 @@ impl StoreReader {
 
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let key = |object: &Arc<Object>| object.key().to_owned();
-        let keys = self.scan_all(py, |cut| cut.objects().map(key).collect())?;
+        let count = self.read(py, |cut| cut.slot_bound())?;
+        let keys = self.scan(py, count, |cut| cut.objects().map(key).collect())?;
         strings(py, keys)
     }
 
@@ -363,7 +355,9 @@ impl StoreReader {
         py: Python<'py>,
         name: &str,
     ) -> PyResult<Bound<'py, PyList>> {
-        let values = self.scan_all(py, |cut| match cut.index_values(name) {
+        // A snapshot for a few values would make the next write copy the tables.
+        let count = self.read(py, |cut| cut.index_value_bound(name).unwrap_or(0))?;
+        let values = self.scan(py, count, |cut| match cut.index_values(name) {
             Ok(values) => values.map(str::to_owned).collect(),
             Err(_) => Vec::new(),
         })?;

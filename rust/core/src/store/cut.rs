@@ -146,6 +146,11 @@ impl<T: Keyed> Cut<T> {
         Ok(self.index(name)?.texts())
     }
 
+    /// How many places `index_values` looks at: not fewer than there are values.
+    pub fn index_value_bound(&self, name: &str) -> Result<usize, StoreError> {
+        Ok(self.index(name)?.value_bound())
+    }
+
     /// The values under which an object is listed in an index; none if the key is unknown.
     pub fn values_of(&self, name: &str, key: &str) -> Result<Vec<&str>, StoreError> {
         let number = self.index_number(name)?;
