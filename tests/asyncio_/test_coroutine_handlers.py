@@ -325,6 +325,69 @@ def test_a_loop_that_is_closed_under_it_hangs_nobody(server: APIServer, factory:
     assert factory.shutdown(timeout=10) == []
 
 
+@pytest.mark.parametrize("failure", [None, ValueError("no")])
+def test_a_call_that_makes_something_else_of_its_cancellation_does_not_keep_the_loop(
+    server: APIServer, factory: SharedInformerFactory, failure: Exception | None
+) -> None:
+    for name in "ab":
+        server.create(pod(name))
+    began: list[str] = []
+
+    async def added(obj: KubeObject) -> None:
+        began.append(obj.name)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if failure is not None:
+                raise failure from None
+
+    informer = factory.core().v1().pods().informer()
+    registration = informer.add_event_handler(ResourceEventHandlerFuncs(add_func=added))
+
+    async def main() -> None:
+        factory.start()
+        await eventually(lambda: began, "the call")
+
+    ending = threading.Thread(target=run, args=(main,), daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
+    assert len(began) == 1
+    assert registration.errors() == (failure is not None)
+    assert registration.listener.is_closed()
+
+
+def test_a_call_whose_loop_is_gone_is_the_last_one_and_no_failure(
+    server: APIServer, factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "ab":
+        server.create(pod(name))
+    began: list[str] = []
+
+    async def added(obj: KubeObject) -> None:
+        began.append(obj.name)
+        # Only this call has the future: it goes with it, once the loop is closed.
+        await asyncio.get_running_loop().create_future()
+
+    informer = factory.core().v1().pods().informer()
+    registration = informer.add_event_handler(ResourceEventHandlerFuncs(add_func=added))
+
+    async def main() -> None:
+        factory.start()
+        await eventually(lambda: began, "the call")
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    assert registration.task is not None
+    coroutine = registration.task._task.get_coro()  # type: ignore[union-attr]
+    coroutine.close()  # type: ignore[union-attr]  # as the collector does
+    assert len(began) == 1
+    assert registration.errors() == 0
+    assert registration.listener.is_closed(), "nothing is collected for it"
+    registration.task._task._log_destroy_pending = False  # type: ignore[union-attr]
+
+
 def test_a_handler_that_never_waits_keeps_no_loop_from_its_other_tasks(
     server: APIServer, factory: SharedInformerFactory
 ) -> None:

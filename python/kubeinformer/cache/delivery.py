@@ -18,6 +18,8 @@ from kubeinformer.cache.conversion import converted, unchanged
 from kubeinformer.cache.event_handler import tell
 
 if TYPE_CHECKING:
+    import asyncio
+
     from kubeinformer.cache.loop_waker import LoopWaker, Turn
 
 T = TypeVar("T")
@@ -64,13 +66,16 @@ class Delivery(Generic[T]):
 
     async def run_async(self) -> None:
         """The same in a task. What a call gives is awaited, if it can be."""
+        import asyncio
+
         from kubeinformer.cache.loop_waker import LoopWaker, Turn
 
-        waker, turn = LoopWaker.running(), Turn()
-        while await self._deliver_async(waker, turn):
+        task, waker, turn = asyncio.current_task(), LoopWaker.running(), Turn()
+        assert task is not None
+        while await self._deliver_async(task, waker, turn):
             pass
 
-    async def _deliver_async(self, waker: LoopWaker, turn: Turn) -> bool:
+    async def _deliver_async(self, task: asyncio.Task[Any], waker: LoopWaker, turn: Turn) -> bool:
         poll = partial(self._listener.poll_events, max_items=self._max_items)
         for what, call in self._calls(await waker.wait(poll, self._listener.forget) or []):
             if turn.is_over():
@@ -82,9 +87,12 @@ class Delivery(Generic[T]):
                 if result is not None and isawaitable(result):
                     await result
             except BaseException as error:
-                if _ends_the_task(error):
+                if _ends_the_task(error, task):
                     raise
                 self._failed(what, error)
+            # A call that raised something else when it was cancelled, or nothing, must not keep its loop from its end.
+            if task.cancelling() > 0:
+                return False
         return not self._listener.is_closed()
 
     def _calls(self, events: list[Event[KubeObject]]) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -103,6 +111,8 @@ class Delivery(Generic[T]):
             return event
         try:
             told, unreadable = converted(event, self._convert)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             self._failed(event.object.key, error)
             return None
@@ -115,11 +125,10 @@ class Delivery(Generic[T]):
         reports.handler_failed(self._name, what, error)
 
 
-def _ends_the_task(error: BaseException) -> bool:
-    """Whether it is the end of the task or the program, and no failure of the handler's own."""
+def _ends_the_task(error: BaseException, task: asyncio.Task[Any]) -> bool:
+    """Whether it is the end of the task, of its loop or of the program, and no failure of the handler's own."""
     import asyncio
 
     if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
-    return isinstance(error, KeyboardInterrupt)
+        return task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
