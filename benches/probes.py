@@ -11,6 +11,7 @@ import random
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -24,7 +25,7 @@ PAUSE = 0.001
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Measuring:
+class Measuring(ABC):
     """A thread that repeats one thing until it is stopped."""
 
     def __init__(self) -> None:
@@ -43,8 +44,9 @@ class Measuring:
         assert self._thread.ident is not None
         return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
 
+    @abstractmethod
     def _repeat(self) -> None:
-        raise NotImplementedError
+        """Until `_over` is set."""
 
 
 class StallProbe(Measuring):
