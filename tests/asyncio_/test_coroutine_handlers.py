@@ -120,6 +120,29 @@ def test_a_handler_of_both_kinds_of_functions_is_called_on_the_loop(
     run(main)
 
 
+def test_a_coroutine_method_of_a_subclass_of_a_ready_made_handler_is_awaited(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    heard: list[str] = []
+
+    class Deletions(ResourceEventHandlerFuncs[KubeObject]):
+        async def on_delete(self, obj: Any) -> None:
+            await asyncio.sleep(0)
+            heard.append(obj.key)
+
+    async def main() -> None:
+        informer = factory.core().v1().pods().informer()
+        registration = informer.add_event_handler(Deletions(add_func=lambda obj: heard.append(obj.name)))
+        assert registration.task is not None
+        async with factory.running(timeout=10):
+            server.create(pod("a"))
+            await eventually(lambda: heard == ["a"], "the addition")
+            server.delete("pods", "a")
+            await eventually(lambda: heard == ["a", "default/a"], "the deletion")
+
+    run(main)
+
+
 def test_a_filter_before_it_passes_on_what_is_to_be_awaited(
     server: APIServer, factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture
 ) -> None:

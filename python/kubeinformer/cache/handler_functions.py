@@ -5,27 +5,27 @@ A handler is one iff one of those functions is a coroutine function.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from inspect import iscoroutinefunction
 from typing import Any
 
 
-class HandlerOfFunctions:
+class HandlerOfFunctions(ABC):
     """Base of the ready-made handlers, whose methods only call functions that they were given."""
 
+    @abstractmethod
     def functions(self) -> Iterable[Any]:
         """Those functions; None where there is none."""
-        raise NotImplementedError
 
 
 def functions_of(handler: object) -> Iterable[Any]:
-    """The functions behind a handler, or else its methods."""
-    if isinstance(handler, HandlerOfFunctions):
-        return handler.functions()
+    """A handler's methods, which a subclass of a ready-made one may define, too, and the functions behind it."""
     on_batch = getattr(handler, "on_batch", None)
-    if callable(on_batch):
-        return (on_batch,)
-    return (getattr(handler, name) for name in ("on_add", "on_update", "on_delete"))
+    names = ("on_add", "on_update", "on_delete")
+    yield from [on_batch] if callable(on_batch) else [getattr(handler, name) for name in names]
+    if isinstance(handler, HandlerOfFunctions):
+        yield from handler.functions()
 
 
 def is_coroutine_handler(handler: object) -> bool:
