@@ -61,14 +61,14 @@ class Handlers:
         """Add one; its thread starts now, or with the informer.
 
         Raises:
-            RuntimeError: the informer runs, and there is no event loop for a coroutine handler.
+            RuntimeError: the informer runs, and there is no event loop for a coroutine handler, or no thread to be had.
         """
         with self.lock:
             if self.started:
                 check_startable(registration)
-            self.registrations.append(registration)
-            if self.started:
+                # It may fail, too: then it was never one of these.
                 registration.thread.start()
+            self.registrations.append(registration)
 
     def remove(self, registration: HandlerRegistration[Any], core: InformerCore) -> None:
         """Forget one and its listener, but not its thread while that runs; nothing if it is none of these."""
