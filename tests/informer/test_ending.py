@@ -138,3 +138,29 @@ def _batch_of(thread: threading.Thread) -> Any:
             return frame.f_locals["batch"]
         frame = frame.f_back
     return None
+
+
+def test_a_closed_stream_gives_nothing_more(server: APIServer) -> None:
+    for name in "abc":
+        server.create(pod(name))
+    factory = SharedInformerFactory(server.api_client())
+    with factory.running(timeout=10):
+        events = factory.core().v1().pods().informer().events()
+        factory.wait_for_cache_sync(timeout=10)
+        assert next(events).type == "ADDED"
+        events.close()
+        assert list(events) == []
+
+
+def test_a_handler_without_a_thread_is_none(server: APIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    factory = SharedInformerFactory(server.api_client())
+    with factory.running(timeout=10):
+        informer = factory.core().v1().pods().informer()
+        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="new thread"):
+            factory.wait_for_cache_sync(timeout=10)
+            patched.setattr(threading.Thread, "start", start)
+            informer.add_event_handler(ResourceEventHandlerFuncs())
+        assert informer._handlers.copy() == []

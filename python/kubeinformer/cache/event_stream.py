@@ -96,8 +96,11 @@ class EventStream(Generic[T]):
         return True
 
     def _next(self) -> Event[T] | None:
-        """The first that is ready; None if it has to be left out."""
-        event = self._ready.popleft()
+        """The first that is ready; None if it has to be left out, or another thread has closed the stream."""
+        try:
+            event = self._ready.popleft()
+        except IndexError:
+            return None
         if self._convert is unchanged:
             return cast("Event[T]", event)
         try:
@@ -112,6 +115,7 @@ class EventStream(Generic[T]):
     def close(self) -> None:
         """End the stream and free what waits in it. From any thread; a loop that waits ends at once."""
         self._core.remove_listener(self._listener)
+        self._ready.clear()
 
     def __del__(self) -> None:
         # What comes for a stream that nobody reads would be kept until the informer stops.
