@@ -29,7 +29,7 @@ def load() -> Any:
 
 
 @asynccontextmanager
-async def lifespan(app: Any, ends_with: str = "lifespan.shutdown.complete") -> AsyncIterator[None]:
+async def lifespan(app: Any) -> AsyncIterator[None]:
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     running = asyncio.ensure_future(app({"type": "lifespan"}, to_app.get, from_app.put))
@@ -37,7 +37,7 @@ async def lifespan(app: Any, ends_with: str = "lifespan.shutdown.complete") -> A
     assert (await from_app.get())["type"] == "lifespan.startup.complete"
     yield
     to_app.put_nowait({"type": "lifespan.shutdown"})
-    assert (await from_app.get())["type"] == ends_with
+    assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
     await running
 
 

@@ -159,8 +159,9 @@ def test_a_handler_without_a_thread_is_none(server: APIServer, monkeypatch: pyte
     factory = SharedInformerFactory(server.api_client())
     with factory.running(timeout=10):
         informer = factory.core().v1().pods().informer()
-        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="new thread"):
-            factory.wait_for_cache_sync(timeout=10)
+        factory.wait_for_cache_sync(timeout=10)
+        with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", start)
-            informer.add_event_handler(ResourceEventHandlerFuncs())
+            with pytest.raises(RuntimeError, match="new thread"):
+                informer.add_event_handler(ResourceEventHandlerFuncs())
         assert informer._handlers.copy() == []
