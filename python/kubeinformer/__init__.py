@@ -36,7 +36,13 @@ from kubeinformer.cache.identity import InformerName
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
-from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
+from kubeinformer.cache.waiting import (
+    SyncResult,
+    wait_for,
+    wait_for_async,
+    wait_for_cache_sync,
+    wait_for_named_cache_sync,
+)
 from kubeinformer.errors import (
     APIStatusError,
     CacheSyncTimeoutError,
@@ -110,6 +116,7 @@ __all__ = [
     "index",
     "transform",
     "wait_for",
+    "wait_for_async",
     "wait_for_cache_sync",
     "wait_for_named_cache_sync",
     "workqueue",

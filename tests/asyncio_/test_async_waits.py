@@ -15,7 +15,7 @@ import pytest
 from informer_support import informer_threads
 from loop_support import AsyncRecorder, eventually, run
 
-from kubeinformer import CacheSyncTimeoutError, ClosedError, SharedInformerFactory
+from kubeinformer import CacheSyncTimeoutError, ClosedError, SharedInformerFactory, wait_for_async
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import pod
 
@@ -129,6 +129,48 @@ def test_the_wait_for_a_version_reads_what_was_written(server: APIServer, factor
     run(main)
 
 
+def test_the_wait_for_checkers_blocks_no_handler_of_the_loop(server: APIServer, factory: SharedInformerFactory) -> None:
+    for number in range(10):
+        server.create(pod(f"web-{number}"))
+
+    async def main() -> None:
+        informer = factory.core().v1().pods().informer()
+        recorder = AsyncRecorder()
+        registration = informer.add_event_handler(recorder)
+        checkers = informer.has_synced_checker(), registration.has_synced_checker()
+        unstarted = await wait_for_async("", *checkers, timeout=0.01)
+        assert not any(unstarted.synced.values())
+        assert isinstance(unstarted.cause, TimeoutError)
+        factory.start()
+        assert await wait_for_async("caches", *checkers, registration.has_synced, timeout=10)
+        assert len(recorder.calls) == 10
+        with pytest.raises(TypeError, match="has_synced_checker"):
+            await wait_for_async("", informer)  # type: ignore[arg-type]
+        removed = informer.add_event_handler(AsyncRecorder())
+        informer.remove_event_handler(removed)
+        assert isinstance((await wait_for_async("", removed.has_synced_checker())).cause, ClosedError)
+
+    run(main)
+
+
+def test_the_wait_for_checkers_leaves_no_thread_when_it_is_cancelled() -> None:
+    asked = threading.Event()
+
+    def never() -> bool:
+        asked.set()
+        return False
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(wait_for_async("", never))
+        await eventually(asked.is_set, "it is asked")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await eventually(lambda: not [name for name in informer_threads() if "wait-for" in name], "its thread ends")
+
+    run(main)
+
+
 @pytest.fixture
 def remote() -> Iterator[APIServer]:
     """A server whose own work is not this process's."""
@@ -197,8 +239,11 @@ CTRL_C = """
     from kubeinformer.testing import APIServer
     from kubeinformer.testing.objects import pod
 
+    began = asyncio.Event()
+
     async def added(obj):
         print("added", flush=True)
+        began.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -211,9 +256,10 @@ CTRL_C = """
             informer = factory.core().v1().pods().informer()
             informer.add_event_handler(ResourceEventHandlerFuncs(add_func=added))
             async with factory.running(timeout=10):
-                asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGINT)
                 async for event in informer.events():
                     print(event.type, flush=True)
+                    await began.wait()
+                    os.kill(os.getpid(), signal.SIGINT)
 
     try:
         asyncio.run(main(), debug=True)

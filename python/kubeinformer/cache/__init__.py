@@ -45,7 +45,13 @@ from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.shared_informer import SharedIndexInformer
 from kubeinformer.cache.tombstone import DeletedFinalStateUnknown
 from kubeinformer.cache.transforms import TransformFunc
-from kubeinformer.cache.waiting import SyncResult, wait_for, wait_for_cache_sync, wait_for_named_cache_sync
+from kubeinformer.cache.waiting import (
+    SyncResult,
+    wait_for,
+    wait_for_async,
+    wait_for_cache_sync,
+    wait_for_named_cache_sync,
+)
 
 if TYPE_CHECKING:
     from kubeinformer.cache.deltas import BookmarkInfo, ReplacedAllInfo, SyncAllInfo
@@ -158,6 +164,7 @@ __all__ = [
     "parse_object_name",
     "split_meta_namespace_key",
     "wait_for",
+    "wait_for_async",
     "wait_for_cache_sync",
     "wait_for_named_cache_sync",
 ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.cache.arguments import check_stop
@@ -163,6 +164,30 @@ def wait_for(
     if what:
         logger.warning("gave up waiting for %s: %s; not done: %s", what, cause, ", ".join(sorted(waiting)))
     return SyncResult(synced, cause)
+
+
+async def wait_for_async(
+    what: str, *checkers: DoneChecker | Callable[[], bool], timeout: float | None = None
+) -> SyncResult:
+    """`wait_for` for coroutines: it does not block, also where coroutine handlers of this loop are waited for.
+
+    It has a thread of its own, on which functions are asked. When it is cancelled, that ends within 0.1 s.
+
+    Args:
+        what: see `wait_for`.
+        checkers: see there.
+        timeout: see there.
+
+    Raises:
+        TypeError: a checker is neither a `DoneChecker` nor a function.
+    """
+    from kubeinformer.cache.in_thread import in_thread
+
+    stop = threading.Event()
+    try:
+        return await in_thread("wait-for", partial(wait_for, stop, what, *checkers, timeout=timeout))
+    finally:
+        stop.set()
 
 
 def _look(checkers: Mapping[str, DoneChecker]) -> tuple[list[str], ClosedError | None]:
