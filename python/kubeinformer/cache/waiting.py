@@ -287,7 +287,8 @@ async def wait_for_controllers_async(
             await waker.wait(controller.core.poll_synced, controller.core.forget)
 
     with ExitStack() as failures:
-        waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(synced())}
+        all_synced = asyncio.ensure_future(synced())
+        waits: set[asyncio.Future[Any]] = {all_synced}
         if fail_fast:
             for controller in controllers.values():
                 failures.enter_context(controller.calling_when_it_fails(failed))
@@ -298,10 +299,13 @@ async def wait_for_controllers_async(
         finally:
             for wait in waits:
                 wait.cancel()
-    if all(controller.core.has_synced() or controller.core.is_stopped() for controller in controllers.values()):
+    if all_synced in done:
+        all_synced.result()
+    # A stop ends the wait a moment before `is_stopped` tells of it.
+    if all_synced in done or all(
+        controller.core.has_synced() or controller.core.is_stopped() for controller in controllers.values()
+    ):
         return {name: controller.core.has_synced() for name, controller in controllers.items()}
-    for wait in done:
-        wait.result()
     if done:
         raise _timed_out(controllers, "caches cannot sync, the server refuses")
     raise _timed_out(controllers, f"caches not synced after {timeout:g} s")
