@@ -73,6 +73,8 @@ def test_what_does_not_go_together(make_factory: Make) -> None:
         ({"drop_paths": ["a"], "keep_paths": ["b"]}, ValueError, "exclude each other"),
         ({"drop_paths": "status"}, TypeError, "drop_paths must be a sequence of paths, not 'status'"),
         ({"keep_paths": [1]}, TypeError, "keep_paths must be a sequence of paths"),
+        ({"keep_paths": iter(["status"])}, TypeError, "keep_paths must be a sequence of paths"),
+        ({"drop_paths": None}, TypeError, "drop_paths must be a sequence of paths, not None"),
         ({"keep_paths": ["a b"]}, ValueError, "at character 1"),
         ({"drop_paths": ["metadata.name"]}, ValueError, "cannot be left out"),
     ):

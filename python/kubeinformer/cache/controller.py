@@ -111,7 +111,9 @@ class ControllerOptions:
             ValueError: both are given, or a path does not parse or cannot be left out.
         """
         for name, paths in (("keep_paths", self.keep_paths), ("drop_paths", self.drop_paths)):
-            if isinstance(paths, str) or not all(isinstance(path, str) for path in paths):
+            # An iterator would be used up by the first informer: every other would keep nothing, or everything.
+            is_sequence = isinstance(paths, Sequence) and not isinstance(paths, str)
+            if not is_sequence or not all(isinstance(path, str) for path in paths):
                 raise TypeError(f"{name} must be a sequence of paths, not {paths!r}")
         if self.keep_paths and self.drop_paths:
             raise ValueError("keep_paths and drop_paths exclude each other")
