@@ -3,11 +3,12 @@
 mod json;
 
 use json::{object, style, Json};
-use kubeinformer_core::object::{Object, ObjectView, TypeMeta};
+use kubeinformer_core::object::{Dictionary, Object, ObjectView, TypeMeta};
 use kubeinformer_core::path::{Path, Segment};
 use kubeinformer_core::transform::Transform;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 const IDENTITY: [&str; 6] = [
     "apiVersion",
@@ -173,7 +174,16 @@ proptest! {
             if let Ok(object) = view.to_transformed(&transform, &TypeMeta::default(), false) {
                 let (key, uid) = (view.key(), view.uid());
                 prop_assert_eq!((object.key(), object.uid()), (&*key, &*uid));
+                // Decompression scans what was left, and must not find fault with it.
+                let dictionary = Arc::new(Dictionary::train([&*bytes]));
+                let compressed = object.compressed(&dictionary).map(Object::into_plain);
                 let object = object.into_plain();
+                if let Some(compressed) = compressed {
+                    prop_assert_eq!(compressed.json(), object.json());
+                    for key in ["metadata", "spec", "status"] {
+                        prop_assert_eq!(compressed.section(key), object.section(key), "{}", key);
+                    }
+                }
                 let _ = (object.labels().count(), object.section("a"), object.owner_references().count());
             } else {
                 prop_assert!(serde_json::from_slice::<Value>(&bytes).is_err());
