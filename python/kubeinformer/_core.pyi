@@ -986,7 +986,7 @@ class InformerCore(StoreReader):
         notify_unchanged_on_relist: bool = False,
         max_object_bytes: int | None = None,
         queue_bytes: int | None = None,
-        decode_cache: int = 4096,
+        decode_cache: int = 256,
         queue: str = "atomic",
         compression: str | None = None,
         dictionary_samples: int = 1000,

@@ -144,6 +144,22 @@ def test_cache_keeps_what_was_looked_at_last() -> None:
     )
 
 
+def test_by_default_a_few_objects_are_kept_and_thousands_are_not() -> None:
+    run(
+        """
+        from kubeinformer import ControllerOptions
+        for options in ({}, {"decode_cache": ControllerOptions().decode_cache}):
+            core = core_with([pod(f"p{number}") for number in range(1000)], **options)
+            def look(count):
+                return decodes(lambda: [core.get(f"default/p{number}")["spec"] for number in range(count)])
+
+            assert (look(100), look(100)) == (100, 0)
+            # Each is something more for the garbage collector to walk.
+            assert (look(1000), look(744)) == (900, 744)
+        """
+    )
+
+
 def test_attributes_and_paths_decode_nothing_else() -> None:
     run(
         """

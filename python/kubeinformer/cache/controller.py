@@ -54,7 +54,10 @@ class ControllerOptions:
             without resync (§136).
         max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB.
         queue_bytes: bytes that may wait between readers and processor before readers wait; None = 256 MiB.
-        decode_cache: decoded objects that are kept for the next handler that looks at them; 0 = none.
+        decode_cache: how many decoded objects are kept, besides those of live handles, for the next handler or reader
+            that looks at the same version; 0 = none. At least half as many are found again, so take twice as many as a
+            program reads again and again. Each takes several times its JSON, and Python's cyclic garbage collector
+            walks all of them: thousands make every event dearer, and a single handler is fastest with 0.
         use_watch_list: stream the first list when the server can.
         page_size: items a page of a LIST.
         watch_timeout: shortest time in seconds for which a watch is asked; the longest is twice that.
@@ -90,7 +93,7 @@ class ControllerOptions:
     notify_unchanged_on_relist: bool = False
     max_object_bytes: int | None = None
     queue_bytes: int | None = None
-    decode_cache: int = 4096
+    decode_cache: int = 256
     use_watch_list: bool = True
     page_size: int = 500
     watch_timeout: float = 300.0

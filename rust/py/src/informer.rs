@@ -61,7 +61,7 @@ impl InformerCore {
     #[new]
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
-        max_object_bytes=None, queue_bytes=None, decode_cache=4096, queue="atomic", compression=None,
+        max_object_bytes=None, queue_bytes=None, decode_cache=256, queue="atomic", compression=None,
         dictionary_samples=1000, filter=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
