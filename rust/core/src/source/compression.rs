@@ -56,8 +56,16 @@ impl Compression {
         if count < wanted || known && !is_complete {
             return;
         }
+        // Somebody else learns: the end of the list compresses all of it.
+        if !known && !is_complete && self.learning.try_lock().is_none() {
+            return;
+        }
         let objects: Vec<_> = objects.collect();
         if !known {
+            if is_complete {
+                // Who learns now has a dictionary when it lets go: a list that ends meanwhile must not stay plain.
+                drop(self.learning.lock());
+            }
             self.learn(objects.iter().map(|object| &***object));
         }
         self.compress_all(objects);
