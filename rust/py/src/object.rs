@@ -304,8 +304,13 @@ impl KubeObject {
         };
         let other = other.get();
         let same_bytes = || self.object.same_bytes(&other.object);
+        let compressed = if self.object.is_compressed() {
+            &self.object
+        } else {
+            &other.object
+        };
         let same = Arc::ptr_eq(&self.object, &other.object)
-            || detached_if_large(py, &self.object, same_bytes);
+            || detached_if_large(py, compressed, same_bytes);
         let equal = same && self.origin.resource == other.origin.resource;
         Ok((equal == matches!(op, CompareOp::Eq))
             .into_pyobject(py)?
