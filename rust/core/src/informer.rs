@@ -174,7 +174,6 @@ impl<T: Versioned> Informer<T> {
     /// Closes the queue and every listener: what waits for a handler is dropped (§153). The processor ends at its next
     /// batch: what is queued need not be processed (§73).
     pub fn stop(&self) {
-        self.queue.close();
         let registrations = self.registrations.lock();
         self.stopped.store(true, Ordering::Release);
         let listeners: Vec<_> = registrations
@@ -183,6 +182,8 @@ impl<T: Versioned> Informer<T> {
             .cloned()
             .collect();
         drop(registrations);
+        // Who is woken by this asks whether it is stopped.
+        self.queue.close();
         self.committed.notify_all();
         for listener in listeners {
             listener.close();
