@@ -325,6 +325,24 @@ def test_a_loop_that_ends_before_the_factory_removes_the_handler(
     assert factory.shutdown(timeout=10) == []
 
 
+def test_a_loop_that_ends_at_once_removes_the_handler_too(
+    server: APIServer, factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The handler's task is cancelled before its first step."""
+    caplog.set_level(logging.WARNING, "kubeinformer")
+    informer = factory.core().v1().pods().informer()
+    registration = informer.add_event_handler(AsyncRecorder())
+
+    async def main() -> None:
+        factory.start()
+
+    run(main)
+    assert not registration.thread.is_alive()
+    assert registration.listener.is_closed()
+    assert "AsyncRecorder was cancelled with its event loop" in caplog.text
+    assert factory.shutdown(timeout=10) == []
+
+
 def test_a_loop_that_is_closed_under_it_hangs_nobody(server: APIServer, factory: SharedInformerFactory) -> None:
     server.create(pod("a"))
     began: list[str] = []

@@ -21,15 +21,21 @@ _current: ContextVar[HandlerTask | None] = ContextVar("kubeinformer_handler_task
 class HandlerTask:
     """See the module. Methods may be called from any thread.
 
+    Args:
+        run: what the task does.
+        ended: called on the loop when the task has ended, also if it was cancelled before it began.
+        name: for logs.
+
     Attributes:
         name: for logs.
         ident: something true once it was started, as of a thread.
     """
 
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    def __init__(self, run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], name: str) -> None:
         self.name = name
         self.ident: int | None = None
         self._run = run
+        self._ended = ended
         self._loop = running_loop()
         self._task: asyncio.Task[None] | None = None
         self._over = threading.Event()
@@ -49,12 +55,20 @@ class HandlerTask:
         """Make the task; it begins when its loop gets to it."""
         self._loop = self._loop or asyncio.get_running_loop()
         self.ident = id(self)
-        self._loop.call_soon_threadsafe(self._begin)
+        if self.needs_this_thread():
+            # Now, so that a loop that ends before it gets to anything else cancels it with the others.
+            self._begin()
+        else:
+            self._loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
-        assert self._loop is not None
-        self._task = self._loop.create_task(self._main(), name=self.name)
-        self._task.add_done_callback(lambda _: self._over.set())
+        # Not by the loop's factory: an eager one would call the handler here, under the locks of whoever starts it.
+        self._task = asyncio.Task(self._main(), loop=self._loop, name=self.name)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, _task: asyncio.Task[None]) -> None:
+        self._ended()
+        self._over.set()
 
     async def _main(self) -> None:
         _current.set(self)

@@ -58,7 +58,7 @@ class HandlerRegistration(Generic[T]):
         if is_coroutine_handler(handler):
             from kubeinformer.cache.handler_task import HandlerTask
 
-            self.thread = self.task = HandlerTask(self._run_task, thread_name)
+            self.thread = self.task = HandlerTask(self._run_task, self._task_ended, thread_name)
         else:
             self.thread = threading.Thread(target=self._delivery.run, name=thread_name, daemon=True)
 
@@ -168,7 +168,11 @@ class HandlerRegistration(Generic[T]):
         try:
             await self._delivery.run_async()
         finally:
-            # Its loop may end it before anybody else does; what comes for it must not be kept then.
-            if not self.listener.is_closed():
-                reports.handler_cancelled(self.name)
-                self._core.remove_listener(self.listener)
+            # Not left to the end of the task: one of a loop that was closed has none.
+            self._task_ended()
+
+    def _task_ended(self) -> None:
+        # Its loop may end it before anybody else does; what comes for it must not be kept then.
+        if not self.listener.is_closed():
+            reports.handler_cancelled(self.name)
+            self._core.remove_listener(self.listener)
