@@ -230,7 +230,8 @@ def test_one_loop_has_one_descriptor_and_a_closed_loop_none(server: APIServer, f
 
     counts = [run(main) for _ in range(4)]
     assert all(during <= before + 2 for before, during in counts)
-    assert counts[-1][0] == counts[1][0], "what a closed loop had is given back"
+    # An earlier test's connections may still be closing meanwhile, so the number may fall but never rise.
+    assert counts[-1][0] <= counts[1][0], "what a closed loop had is given back"
 
 
 CTRL_C = """
