@@ -91,8 +91,8 @@ impl Http1 {
         self.write(&written(request)).await?;
         let head = self.read_head().await.map_err(SendError::Failed)?;
         let framing = framing(&head).map_err(SendError::Failed)?;
-        let is_persistent =
-            head.version == Version::HTTP_11 && !has_token(&head.headers, &header::CONNECTION, "close");
+        let is_persistent = head.version == Version::HTTP_11
+            && !has_token(&head.headers, &header::CONNECTION, "close");
         let incoming = Incoming {
             is_persistent: is_persistent && !matches!(framing, Framing::UntilClosed),
             connection: self,
@@ -229,7 +229,8 @@ impl Incoming {
             let (used, piece) = match &mut self.framing {
                 Framing::UntilClosed => (unread.len(), unread.clone()),
                 Framing::Length { left, .. } => {
-                    let length = usize::try_from(*left).map_or(unread.len(), |left| left.min(unread.len()));
+                    let length =
+                        usize::try_from(*left).map_or(unread.len(), |left| left.min(unread.len()));
                     *left -= length as u64;
                     (length, unread.start..unread.start + length)
                 }
@@ -300,7 +301,8 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
     let mut map = HeaderMap::with_capacity(parsed.headers.len());
     for header in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| malformed(&error))?;
+        let name =
+            HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| malformed(&error))?;
         let value = HeaderValue::from_bytes(header.value).map_err(|error| malformed(&error))?;
         map.append(name, value);
     }
@@ -317,11 +319,23 @@ fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
 
 fn framing(head: &Head) -> Result<Framing, Error> {
     let length = |of| Framing::Length { left: of, of };
-    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if matches!(
+        head.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         return Ok(length(0));
     }
-    if let Some(coding) = head.headers.get_all(header::TRANSFER_ENCODING).iter().next_back() {
-        let last = coding.as_bytes().rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    if let Some(coding) = head
+        .headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .next_back()
+    {
+        let last = coding
+            .as_bytes()
+            .rsplit(|byte| *byte == b',')
+            .next()
+            .unwrap_or_default();
         let is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
         return Ok(if is_chunked {
             Framing::Chunked(ChunkDecoder::new())
@@ -335,7 +349,9 @@ fn framing(head: &Head) -> Result<Framing, Error> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let of: Option<u64> = digits.then(|| text.parse().ok()).flatten();
         if of.is_none() || announced.is_some_and(|before| Some(before) != of) {
-            return Err(Error::Failed(format!("the server sent content-length {value:?}")));
+            return Err(Error::Failed(format!(
+                "the server sent content-length {value:?}"
+            )));
         }
         announced = of;
     }

@@ -45,7 +45,9 @@ fn serve(answers: Vec<Vec<Vec<u8>>>, closes: bool) -> (Arc<Client>, Receiver<usi
             }
         }
     });
-    let address = format!("http://127.0.0.1:{port}/").parse().expect("an address");
+    let address = format!("http://127.0.0.1:{port}/")
+        .parse()
+        .expect("an address");
     let client = Client::new(Origin {
         address,
         tls: None,
@@ -111,7 +113,11 @@ fn an_answer_is_the_same_in_whatever_pieces_it_comes() {
             let (client, requests) = serve(vec![pieces.clone(), pieces], false);
             for _ in 0..2 {
                 assert_eq!(read(get(&client).expect("a head")).expect("a body"), body);
-                assert_eq!(requests.recv().expect("a request"), 0, "the same connection");
+                assert_eq!(
+                    requests.recv().expect("a request"),
+                    0,
+                    "the same connection"
+                );
             }
         }
     }
@@ -121,7 +127,10 @@ fn an_answer_is_the_same_in_whatever_pieces_it_comes() {
 fn a_body_without_a_length_ends_with_the_connection() {
     let answer = whole(b"HTTP/1.1 200 OK\r\n\r\nall there is");
     let (client, _requests) = serve(vec![answer], true);
-    assert_eq!(read(get(&client).expect("a head")).expect("a body"), b"all there is");
+    assert_eq!(
+        read(get(&client).expect("a head")).expect("a body"),
+        b"all there is"
+    );
 }
 
 #[test]
@@ -130,12 +139,19 @@ fn a_body_that_is_cut_off_is_an_error_after_what_came() {
     let (client, _requests) = serve(vec![short], true);
     let error = read(get(&client).expect("a head")).expect_err("it is short");
     assert!(matches!(error, Error::Short { got: 5, of: 9 }), "{error}");
-    for chunks in ["5\r\nhello\r\n", "5\r\nhel", "5\r\nhello\r\nzz\r\n", "5\r\nhello\r\n0\r\n"] {
+    for chunks in [
+        "5\r\nhello\r\n",
+        "5\r\nhel",
+        "5\r\nhello\r\nzz\r\n",
+        "5\r\nhello\r\n0\r\n",
+    ] {
         let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
         let (client, _requests) = serve(vec![whole(answer.as_bytes())], true);
         let mut answer = get(&client).expect("a head");
         let runtime = runtime::handle(0).expect("threads");
-        runtime.block_on(answer.body.read(1 << 18)).expect("what came");
+        runtime
+            .block_on(answer.body.read(1 << 18))
+            .expect("what came");
         assert!(answer.body.pieces().concat().starts_with(b"hel"));
         assert!(failure(read(answer)).contains("broke off"), "{chunks}");
     }
@@ -164,8 +180,14 @@ fn a_head_that_is_none_is_an_error_that_says_so() {
     let endless = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(1 << 20));
     for (answer, what) in [
         ("<html>", "malformed"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "content-length"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}", "content-length"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+            "content-length",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+            "content-length",
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Le", "closed"),
         ("", "closed"),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "switched"),
