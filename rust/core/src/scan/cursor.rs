@@ -183,6 +183,16 @@ impl<'a> Cursor<'a> {
         &self.bytes[token.start..token.end]
     }
 
+    /// Whether a key is `name` once its escapes are gone.
+    #[inline]
+    pub fn is_key(&self, token: Token, name: &[u8]) -> bool {
+        if token.escaped {
+            *self.key(token) == *name
+        } else {
+            self.raw(token) == name
+        }
+    }
+
     /// A key as it is compared: without escapes. Bytes that are not UTF-8 equal no key.
     #[inline]
     pub fn key(&self, token: Token) -> Cow<'a, [u8]> {
