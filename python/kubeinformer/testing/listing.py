@@ -31,10 +31,12 @@ class Scope:
 
     def __init__(self, resource: Resource, namespace: str | None, name: str, options: ListOptions) -> None:
         """Parse the selectors. Raises StatusError 400 for bad ones."""
-        what = f'"/{resource.api_version}, Resource={resource.plural}"'
+        self._resource = resource
         self.namespace = namespace or ""
         self.labels = parse_label_selector(options.label_selector)
-        self.fields = parse_field_selector(options.field_selector, resource.supported_fields, what)
+        self.fields = parse_field_selector(
+            options.field_selector, resource.supported_fields, known=resource.own_field_labels
+        )
         self._name = name
 
     @property
@@ -43,11 +45,12 @@ class Scope:
         return bool(self.labels or self.fields)
 
     def matches(self, record: Record) -> bool:
-        """Whether a record is within the scope."""
+        """Whether a record is within the scope. Raises StatusError 501 when that takes a conversion to say."""
         if self.namespace and record.namespace != self.namespace:
             return False
         if self._name and record.name != self._name:
             return False
+        check_schema(self._resource, record)
         if self.labels and not all(requirement.matches(record.labels) for requirement in self.labels):
             return False
         return not self.fields or all(requirement.matches(record.fields) for requirement in self.fields)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from kubeinformer.testing.builtin import UNCACHED
 from kubeinformer.testing.effects import Shape
 from kubeinformer.testing.errors import StatusError, expired
 from kubeinformer.testing.listing import PARTIAL_PREFIX, Scope
@@ -178,7 +179,8 @@ class Watch:
                 return
             if now >= bookmark_at:
                 bookmark_at = self._next_bookmark(now, deadline)
-                if self._options.allow_watch_bookmarks and self._cursor > self._started:
+                cached = self.storage not in UNCACHED
+                if self._options.allow_watch_bookmarks and cached and self._cursor > self._started:
                     await self._body.send([self._bookmark()])
             await self._wait(min(bookmark_at, deadline))
 
