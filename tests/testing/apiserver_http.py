@@ -97,13 +97,18 @@ class Http:
     @contextmanager
     def raw(self, path: str, headers: str = "", **query: Any) -> Iterator[socket.socket]:
         """A bare socket on which a GET was sent."""
+        with socket.create_connection(self.address, timeout=TIMEOUT) as plain, self.secured(plain) as sock:
+            sock.sendall(self.head(target(path, query), headers))
+            yield sock
+
+    def secured(self, plain: socket.socket) -> socket.socket:
+        """The connection as the server wants it: with TLS around it, or as it is."""
+        return self._tls.wrap_socket(plain, server_hostname=self.address[0]) if self._tls else plain
+
+    def head(self, path: str, headers: str = "") -> bytes:
+        """A GET with what the server wants to see of its client."""
         own = "".join(f"{name}: {value}\r\n" for name, value in self._authorization.items())
-        with socket.create_connection(self.address, timeout=TIMEOUT) as plain:
-            sock = self._tls.wrap_socket(plain, server_hostname=self.address[0]) if self._tls else plain
-            with sock:
-                request = f"GET {target(path, query)} HTTP/1.1\r\nHost: test\r\n{own}{headers}\r\n"
-                sock.sendall(request.encode())
-                yield sock
+        return f"GET {path} HTTP/1.1\r\nHost: test\r\n{own}{headers}\r\n".encode()
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls is None:
