@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kubeinformer.testing.options import truth
+
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
@@ -64,7 +66,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> Target:
 
 def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
     if method == "GET":
-        if query.get("watch", "").lower() not in ("", "0", "false"):
+        if truth(query.get("watch")):
             return "watch"
         return "get" if name else "list"
     if method == "DELETE":
