@@ -148,7 +148,9 @@ UNKNOWN = 'Unsupported value: "Sometimes": supported values: "Exact", "NotOlderT
         ({"resourceVersionMatch": "Sometimes"}, [WITHOUT, UNKNOWN]),
     ],
 )
-def test_st09_a_match_that_makes_no_sense_is_422(api: Api, maps: str, query: dict[str, str], messages: list[str]) -> None:
+def test_st09_a_match_that_makes_no_sense_is_422(
+    api: Api, maps: str, query: dict[str, str], messages: list[str]
+) -> None:
     assert_invalid(api.get(maps, **query), [("resourceVersionMatch", message) for message in messages])
 
 
@@ -187,7 +189,12 @@ def assert_invalid(answer: Answer, causes: list[tuple[str, str]]) -> None:
 
 @pytest.mark.parametrize(
     ("version", "why"),
-    [("abc", "invalid syntax"), ("-1", "invalid syntax"), ("1.5", "invalid syntax"), (str(2**64), "value out of range")],
+    [
+        ("abc", "invalid syntax"),
+        ("-1", "invalid syntax"),
+        ("1.5", "invalid syntax"),
+        (str(2**64), "value out of range"),
+    ],
 )
 def test_st11_a_version_that_is_no_number(api: Api, maps: str, version: str, why: str) -> None:
     parsing = f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": {why}'
