@@ -73,7 +73,11 @@ class Server(ABC):
 
     @abstractmethod
     def compact(self) -> None:
-        """Drop the history of the storage, as etcd's compaction does; the API server's memory keeps its own."""
+        """Drop the history of the storage. What the memory of a real API server holds outlasts it."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Drop the history in the memory of the API server, and all connections."""
 
     @abstractmethod
     def expire_history(self) -> None:
@@ -92,7 +96,12 @@ class EmbeddedServer(Server):
     def compact(self) -> None:
         self.server.compact()
 
+    def restart(self) -> None:
+        self.server.restore(self.server.snapshot())
+
     def expire_history(self) -> None:
+        # To the newest revision nothing is missing, so it takes one more.
+        self.api.new_namespace()
         self.server.compact()
 
 
@@ -107,6 +116,10 @@ class RealServer(Server):
 
     def compact(self) -> None:
         self.cluster.compact()
+
+    def restart(self) -> None:
+        self.cluster.kill_apiserver()
+        self.cluster.start_apiserver()
 
     def expire_history(self) -> None:
         self.cluster.expire_history()

@@ -22,7 +22,7 @@ from kubeinformer.testing.effects import Close, Shape, Stall
 from kubeinformer.testing.errors import StatusError, TextError
 from kubeinformer.testing.faults import Faults
 from kubeinformer.testing.negotiation import Form
-from kubeinformer.testing.options import ListOptions
+from kubeinformer.testing.options import ListOptions, parse_revision
 from kubeinformer.testing.recorder import RecordedRequest, Recorder
 from kubeinformer.testing.resources import Registry, Resource
 from kubeinformer.testing.responses import closed, indented, injected, json_response, refusal, standard_headers
@@ -156,8 +156,7 @@ class App:
         if target.verb == "watch" and not target.subresource:
             return await self._watch(call, resource, form)
         if target.verb == "get" and target.name:
-            options = ListOptions.parse(call.query)
-            await self._reached(options.revision)
+            await self._reached(resource, parse_revision(call.query.get("resourceVersion", "")))
             return _object(call, resource, form, self._writer.get(resource, target.namespace or "", target.name))
         return await self._write(call, resource, form)
 
@@ -200,7 +199,7 @@ class App:
         options = ListOptions.parse(call.query)
         options.validate(watch_list=True)
         scope = listing.Scope(resource, call.target.namespace, "", options)
-        await self._reached(listing.awaited_revision(options))
+        await self._reached(resource, listing.awaited_revision(options))
         if form is Form.PARTIAL_OBJECT:
             raise errors.no_such_form(form.value, wanted_list=False)
         page = listing.page(self._store, resource, scope, options)
@@ -224,10 +223,12 @@ class App:
 
     async def _watch(self, call: Call, resource: Resource, form: Form) -> web.StreamResponse:
         options = replace(ListOptions.parse(call.query), watch=True)  # The legacy form has no such parameter.
+        if call.shape.watch_list:
+            options = options.defaulted()
         options.validate(watch_list=call.shape.watch_list)
         scope = listing.Scope(resource, call.target.namespace, call.target.name, options)
         _ = options.revision  # refuses one that is no number, before the head is sent
-        _, ends_with_bookmark = initial_events(options, watch_list=call.shape.watch_list)
+        _, ends_with_bookmark = initial_events(options)
         offered = negotiation.accepts_gzip(call.request.headers.get("Accept-Encoding", ""))
         body = Body(
             call.request,
@@ -245,14 +246,14 @@ class App:
             body=body,
             store=self._store,
             settings=self._settings.watch,
-            reached=self._reached,
+            reached=lambda revision: self._reached(resource, revision, watch=True),
             partial=form is Form.PARTIAL_OBJECT,
         )
         watch.pause(self._faults.watches_paused)
         self.watches.add(watch)
         try:
-            await body.start()
             if form is Form.PARTIAL_LIST or self._closing:
+                await body.start()
                 await body.end()
             else:
                 await watch.run()
@@ -326,12 +327,19 @@ class App:
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 
-    async def _reached(self, revision: int) -> None:
-        """Wait until the store has reached a revision. Raises StatusError 504 when it does not in time."""
-        if self._store.revision < revision and not await self._wait_until(
-            lambda: self._store.revision >= revision, self._settings.too_new_wait
-        ):
-            raise errors.too_large_resource_version(revision, self._store.revision)
+    async def _reached(self, resource: Resource, revision: int, *, watch: bool = False) -> None:
+        """Wait until the store has reached a revision. Raises StatusError 504 when it does not in time.
+
+        It is the watch cache that waits, and that says when to ask again: without one the refusal comes at once.
+        """
+        if self._store.revision >= revision:
+            return
+        if resource.cached:
+            if await self._wait_until(lambda: self._store.revision >= revision, self._settings.too_new_wait):
+                return
+        elif not watch:
+            raise errors.too_large_resource_version(revision, self._store.revision, retry_after=None)
+        raise errors.too_large_resource_version(revision, self._store.revision)
 
     async def _wait_until(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait for a condition that is looked at after each change; False when the time is up or the server closes."""

@@ -178,8 +178,6 @@ SELECTABLE_FIELDS: dict[str, dict[str, str]] = {
 
 # The resource that is in a namespace and cannot be selected by it.
 WITHOUT_NAMESPACE_LABEL = frozenset(["podcertificaterequests.certificates.k8s.io"])
-# Storages that a real server keeps out of its watch cache: their watches get no bookmarks but the initial one.
-UNCACHED = frozenset(["events"])
 # Fields that are false when absent: their selectable value is "false", not "".
 FALSE_WHEN_ABSENT = frozenset(["spec.hostNetwork", "spec.unschedulable"])
 # Fields that are a count: absent is "0".

@@ -151,11 +151,14 @@ def expired(message: str, continue_token: str = "") -> StatusError:
     return StatusError(410, "Expired", message, None, continue_token)
 
 
-def too_large_resource_version(wanted: int, current: int) -> StatusError:
+def too_large_resource_version(
+    wanted: int, current: int, retry_after: int | None = RETRY_SECONDS_TOO_NEW
+) -> StatusError:
     """504: the server has not reached the resourceVersion asked for."""
     message = f"Timeout: Too large resource version: {wanted}, current: {current}"
     causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
-    return StatusError(504, "Timeout", message, {"causes": causes, "retryAfterSeconds": RETRY_SECONDS_TOO_NEW})
+    retry = {} if retry_after is None else {"retryAfterSeconds": retry_after}
+    return StatusError(504, "Timeout", message, {"causes": causes, **retry})
 
 
 def forbidden(

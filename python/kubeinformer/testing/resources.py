@@ -59,6 +59,11 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def cached(self) -> bool:
+        """Whether a real server serves it from a watch cache: events it reads from etcd each time."""
+        return self.storage != "events"
+
+    @property
     def supported_fields(self) -> frozenset[str]:
         """Every field label that a field selector may use."""
         if (not self.namespaced and self.own_field_labels) or self.storage in builtin.WITHOUT_NAMESPACE_LABEL:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kubeinformer.testing.options import truth
+
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
@@ -74,7 +76,7 @@ def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
     if method == "GET":
         if name:
             return "get"
-        return "watch" if query.get("watch", "").lower() not in ("", "0", "false") else "list"
+        return "watch" if truth(query.get("watch")) else "list"
     if method == "DELETE":
         return "delete" if name else "deletecollection"
     return _VERBS.get(method, "")
