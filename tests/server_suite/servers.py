@@ -5,6 +5,7 @@ A request that the embedded server leaves out is never taken for an answer: 501 
 
 from __future__ import annotations
 
+import copy
 import ssl
 import uuid
 from abc import ABC, abstractmethod
@@ -42,6 +43,12 @@ class Api(Http):
             if stream.status == 501:
                 raise LeftOutError(stream.response.read().decode())
             yield stream
+
+    def without_token(self) -> Api:
+        """Return a client of the same server that says nothing about who it is."""
+        anonymous = copy.copy(self)
+        anonymous._authorization = {}
+        return anonymous
 
     def new_namespace(self) -> str:
         """Create a namespace with a name that no other test has."""
@@ -89,9 +96,9 @@ class EmbeddedServer(Server):
 
     name = EMBEDDED
 
-    def __init__(self, server: APIServer) -> None:
+    def __init__(self, server: APIServer, token: str = "") -> None:
         self.server = server
-        self.api = Api(server.url)
+        self.api = Api(server.url, token=token)
 
     def compact(self) -> None:
         self.server.compact()

@@ -39,12 +39,12 @@ def test_st76_large_bodies_are_compressed_for_who_offers_gzip(api: Api, maps: st
         assert answer.names == ["a", "b"]
 
 
-def test_st76_small_bodies_are_not(api: Api, maps: str) -> None:
+def test_st76_small_bodies_are_not(api: Api, namespace: str, maps: str) -> None:
     for path, query in ((f"{maps}/a", {}), (maps, {"limit": "1"}), (maps, {"fieldSelector": "metadata.name=a"})):
         answer = api.get(path, GZIP, **query)
         assert answer.headers["Content-Encoding"] is None
         assert answer.json
-    assert api.post(maps, config_map("c", data={"k": "x" * 140 * KIBI})).status == 201
+    assert api.post(maps, config_map("c", namespace, data={"k": "x" * 140 * KIBI})).status == 201
     answer = api.get(f"{maps}/c", GZIP)
     assert answer.headers["Content-Encoding"] == "gzip"
     assert json.loads(gzip.decompress(answer.body))["metadata"]["name"] == "c"
@@ -58,7 +58,9 @@ def test_st76_watches_are_not_unless_a_bookmark_ends_their_list(api: Api, maps: 
 
 
 @pytest.mark.parametrize("query", [INITIAL, {"resourceVersion": "0"}, {}], ids=["initial", "legacy-0", "legacy-unset"])
-def test_st77_a_watch_list_is_compressed_and_flushed(api: Api, maps: str, query: dict[str, str]) -> None:
+def test_st77_a_watch_list_is_compressed_and_flushed(
+    api: Api, namespace: str, maps: str, query: dict[str, str]
+) -> None:
     """Each event can be read when it comes: members are concatenated, and each is complete when it is flushed."""
     with api.watch(maps, GZIP, timeoutSeconds=2, **query, **BOOKMARKS) as stream:
         assert stream.response.headers["Content-Encoding"] == "gzip"
@@ -67,7 +69,7 @@ def test_st77_a_watch_list_is_compressed_and_flushed(api: Api, maps: str, query:
         while len(members) < 3:
             members += lines.feed(stream.response.read1())
         assert [event["type"] for event in members] == ["ADDED", "ADDED", "BOOKMARK"]
-        assert api.post(maps, config_map("c")).status == 201
+        assert api.post(maps, config_map("c", namespace)).status == 201
         later = lines.feed(stream.response.read1())
         while not later:
             later = lines.feed(stream.response.read1())

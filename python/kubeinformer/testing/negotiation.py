@@ -61,11 +61,12 @@ def negotiate(header: str, *, custom: bool, watch: bool) -> Form:
     501 for what this one leaves out, each unless another clause can be met.
     """
     beyond = ""
+    meant = _ANY if custom else ("*/*", JSON)  # Before built-in resources is a router that knows no application/*.
     for clause in parse_accept(header) or [_Clause("*/*", {}, 1.0)]:
         form = clause.params.get("as", "")
-        if clause.media_type in _ANY and not form:
+        if clause.media_type in meant and not form:
             return Form.FULL
-        if clause.media_type in _ANY and _is_partial(clause):
+        if clause.media_type in meant and _is_partial(clause):
             return Form(form)
         if clause.media_type == YAML and watch:
             # The type is found before it turns out that there is no stream of it: later clauses do not count.
