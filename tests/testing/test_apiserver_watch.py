@@ -130,15 +130,6 @@ def test_s48_a_bookmark_never_overtakes_an_event() -> None:
     assert names == [f"m{number:03}" for number in range(200)]
 
 
-def test_s54_a_watch_on_one_object(api: Http) -> None:
-    create(api, "a", "b")
-    with api.watch(MAPS + "/b") as stream:
-        assert stream.take(1) == [("ADDED", "b")]
-        api.delete(MAPS + "/a")
-        api.delete(MAPS + "/b")
-        assert stream.take(1) == [("DELETED", "b")]
-
-
 def test_a_watch_of_all_namespaces_and_one_of_one(server: APIServer, api: Http) -> None:
     start = server.resource_version
     server.create(config_map("a", "x"))

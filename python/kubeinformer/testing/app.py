@@ -96,9 +96,10 @@ class App:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
         response = await self._handle(request)
-        whole = isinstance(response, web.Response) and response.content_type == negotiation.JSON
-        if whole and _pretty(request) and "Content-Encoding" not in response.headers and response.body:
-            response.body = indented(response.body)
+        if _pretty(request) and isinstance(response, web.Response) and response.content_type == negotiation.JSON:
+            body = response.body
+            if isinstance(body, bytes) and body and "Content-Encoding" not in response.headers:
+                response.body = indented(body)
         return response
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
