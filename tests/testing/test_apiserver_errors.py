@@ -118,3 +118,16 @@ def test_a_refusal_keeps_the_connection(api: Http) -> None:
         head, rest = read_head(sock)
         assert b"200 OK" in head
         assert json.loads(b"".join(chunks(sock, rest)))["items"] == []
+
+
+@pytest.mark.parametrize("query", [{}, {"fieldSelector": "regarding.kind=Pod"}, {"labelSelector": "app=x"}])
+def test_what_takes_a_conversion_is_not_selected_from(server: APIServer, api: Http, query: dict[str, str]) -> None:
+    """A selector over what the server cannot read would find nothing, which is no answer."""
+    involved = {"kind": "Pod", "name": "a", "namespace": "default"}
+    server.create({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "a"}, "involvedObject": involved})
+    path = "/apis/events.k8s.io/v1/namespaces/default/events"
+    answer = api.get(path, **query)
+    assert (answer.status, answer.json["reason"]) == (501, "NotImplemented")
+    with api.watch(path, resourceVersion="0", **query) as stream:
+        event = stream.next()
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 501)
