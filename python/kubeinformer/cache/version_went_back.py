@@ -19,7 +19,13 @@ class VersionWentBackError(Exception):
 
 def went_back(before: str, now: str) -> bool:
     """Whether a version is lower; versions that are no numbers cannot be compared."""
-    return before.isdecimal() and now.isdecimal() and int(now) < int(before)
+    return before.isdecimal() and now.isdecimal() and _size(now) < _size(before)
+
+
+def _size(version: str) -> tuple[int, str]:
+    """Compares as the number does; Python reads none of thousands of digits."""
+    digits = version.lstrip("0")
+    return len(digits), digits
 
 
 def list_to_make_sure(state: ReflectorState, suspicion: VersionWentBackError) -> None:

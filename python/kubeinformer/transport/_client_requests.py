@@ -155,6 +155,7 @@ class ClientRequests(Generic[_T]):
         path: str,
         query: Sequence[tuple[str, str]],
         accept: str,
+        *,
         where: str,
         stop: StopSignal | None,
     ) -> _R:

@@ -57,7 +57,7 @@ class HTTPTransport:
         def send(request: PreparedRequest[urllib3.PoolManager]) -> HTTPResponse:
             return self._send(request, where, read_timeout, connect_timeout, stop)
 
-        return self._requests.send(send, path, query, accept, where, stop)
+        return self._requests.send(send, path, query, accept, where=where, stop=stop)
 
     def _send(
         self,
