@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
 
 import pytest
 from core_support import CoreRig, line
@@ -180,13 +179,15 @@ def test_s114_internal_errors_are_never_watched_on_from_at_once() -> None:
     assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2])
 
 
-@pytest.mark.parametrize("failure", [lambda: refusal(429), lambda: RefusedError("refused")], ids=["429", "refused"])
-def test_s115_429_and_refused_connections_do_not_list(failure: Callable[[], object]) -> None:
+def test_s115_429_and_refused_connections_do_not_list() -> None:
     """A watch that is answered with 429, or whose connection is refused, is waited out and asked for again."""
-    r = rig(FakeResponse(event("ADDED", "12")), failure(), failure(), FakeResponse(bookmark("13")), failure()).run()
-    assert r.kinds() == ["list", "watch", "watch", "watch", "watch", "watch"]
-    assert [version for _, version in r.versions()][2:] == ["12", "12", "12", "13"]
+    failures = refusal(429), refusal(429), FakeResponse(bookmark("13")), RefusedError("refused")
+    r = rig(FakeResponse(event("ADDED", "12")), *failures, pod_list("13"), FakeResponse(bookmark("14"))).run()
+    assert r.kinds() == ["list", "watch", "watch", "watch", "watch", "watch", "list", "watch"]
+    assert r.requests[6] == {"limit": "1"}, "the question for the server's version, no relist"
+    assert [version for _, version in r.versions()][2:] == ["12", "12", "12", "13", None, "13"]
     assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2]), "§79: one backoff for all"
+    assert r.reflector.counters().relists == {}
 
 
 @differs(
@@ -196,10 +197,12 @@ def test_s115_429_and_refused_connections_do_not_list(failure: Callable[[], obje
 @pytest.mark.parametrize("failure", [TransportError("reset"), ReadTimeoutError("no headers")], ids=str)
 def test_s115_no_failure_to_connect_lists(failure: Exception) -> None:
     """A watch that reaches nobody is waited out and asked for again, whatever the failure is."""
-    r = rig(FakeResponse(event("ADDED", "12")), failure, failure, FakeResponse(bookmark("13"))).run()
-    assert r.kinds() == ["list", "watch", "watch", "watch", "watch"]
-    assert [version for _, version in r.versions()][2:] == ["12", "12", "12"]
+    r = rig(FakeResponse(event("ADDED", "12")), failure, failure, pod_list("13"), FakeResponse(bookmark("13"))).run()
+    assert r.kinds() == ["list", "watch", "watch", "list", "list", "watch"]
+    assert r.requests[3] == r.requests[4] == {"limit": "1"}, "the question for the server's version, no relist"
+    assert r.versions()[5] == ("watch", "12")
     assert r.clock.waits == pytest.approx([0.8, 1.6])
+    assert r.reflector.counters().relists == {}
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 500, 503])
@@ -483,8 +486,9 @@ def test_s124_a_connection_that_breaks_inside_an_event_resumes_at_once() -> None
 @pytest.mark.parametrize("failure", [TransportError("EOF"), ReadTimeoutError("no headers")], ids=str)
 def test_s124_a_watch_that_ends_before_its_headers_is_asked_for_again(failure: Exception) -> None:
     """A connection that ends or times out before the headers of a watch is waited out, without a list."""
-    r = rig(failure, FakeResponse(bookmark("13"))).run()
-    assert r.versions() == [("list", "0"), ("watch", "10"), ("watch", "10")]
+    r = rig(failure, pod_list("12"), FakeResponse(bookmark("13"))).run()
+    assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "10")]
+    assert r.requests[2] == {"limit": "1"}, "the question for the server's version, no relist"
     assert r.clock.waits == pytest.approx([0.8])
 
 

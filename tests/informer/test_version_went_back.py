@@ -96,6 +96,27 @@ def test_f10_a_restored_server_is_found_by_the_silence_of_its_bookmarks(server: 
     assert follower.informer.last_error() is None
 
 
+def test_f10_a_restored_server_is_found_when_it_is_reached_again(server: APIServer, make_factory: Make) -> None:
+    """Before the watch, which would seem to be well as soon as the server has passed the old version."""
+    follower = Follower(server, make_factory(transport=transport(server)))
+    snapshot = server.snapshot()
+    server.create(pod("lost"))
+    for _ in range(10):
+        server.update(pod("lost", phase="Failed"))
+    follower.check()
+    server.faults.refuse_connections()
+    server.faults.drop_connections()
+    eventually(lambda: "refused" in str(follower.informer.last_error()), "the refusal")
+    server.restore(snapshot)
+    server.create(pod("new"))
+    server.faults.accept_connections()
+    eventually(lambda: follower.counters().relists == {"version_went_back": 1}, "the list")
+    follower.check()
+    for _ in range(20):
+        server.update(pod("new", phase="Failed"))
+    follower.check_goes_on()
+
+
 def test_f1_a_dead_connection_is_found_by_the_silence_of_its_bookmarks(server: APIServer, make_factory: Make) -> None:
     """No list is needed, and it is no failure."""
     proxy = Proxy(server)

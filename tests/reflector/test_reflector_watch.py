@@ -55,8 +55,8 @@ def test_f3_a_server_that_goes_on_past_timeout_seconds_is_left():
         (pod_list("9"), ("list", None)),
         (pod_list("10"), ("watch", "10")),
         (pod_list("11"), ("watch", "10")),
-        (refusal(429), ("watch", "10")),
-        (RefusedError("no"), ("watch", "10")),
+        (refusal(403), ("watch", "10")),
+        (refusal(500), ("watch", "10")),
         (FakeResponse(b"<html>"), ("watch", "10")),
     ],
 )
@@ -66,9 +66,33 @@ def test_f10_after_a_watch_that_was_silent_throughout_the_server_is_asked_for_it
     assert r.requests[2] == {"limit": "1"}
     assert r.reflector.counters().relists == ({"version_went_back": 1} if then[0] == "list" else {})
     assert r.reflector.last_sync_resource_version() == "999"
-    unanswered = {429: APIStatusError, 0: RefusedError}.get(getattr(answer, "status", 0))
     assert [type(error) for error in r.errors[:1]] == [ReadTimeoutError]
-    assert unanswered is None or type(r.errors[1]) is unanswered
+    assert answer.status == 200 or type(r.errors[1]) is APIStatusError
+    assert len(r.clock.waits) == (then[0] == "list")
+
+
+@pytest.mark.parametrize("answer", [lambda: refusal(429), lambda: RefusedError("no")], ids=["429", "refused"])
+@pytest.mark.parametrize("version", ["9", "10"])
+def test_f10_the_server_is_asked_for_its_version_until_it_answers(answer, version):
+    rest = (watching(),) if version == "10" else (pod_list("9"), watching())
+    r = rig(FakeResponse(SILENCE), answer(), answer(), pod_list(version), *rest).run()
+    assert r.requests[2] == r.requests[3] == r.requests[4] == {"limit": "1"}
+    assert r.kinds()[5:] == (["watch"] if version == "10" else ["list", "watch"])
+    assert r.clock.waits[:2] == [0.8, 1.6]
+    assert r.reflector.counters().relists == ({} if version == "10" else {"version_went_back": 1})
+
+
+def test_f10_when_nobody_was_reached_the_server_is_asked_for_its_version_before_the_next_watch():
+    """A restored server has reached the old version soon, and a watch from there on would seem to be well."""
+    script = FakeResponse(event("ADDED", "20")), RefusedError("no"), pod_list("12"), pod_list("12"), watching()
+    r = rig(*script).run()
+    assert r.versions() == [("list", "0"), ("watch", "10"), ("watch", "20"), *[("list", None)] * 2, ("watch", "12")]
+    assert r.reflector.counters().relists == {"version_went_back": 1}
+
+
+def test_f10_a_version_that_is_no_number_is_not_asked_for():
+    r = rig(FakeResponse(event("ADDED", "x")), RefusedError("no"), watching()).run()
+    assert r.kinds() == ["list", "watch", "watch", "watch"]
 
 
 def test_f10_after_a_watch_with_an_event_it_is_not():
@@ -77,7 +101,7 @@ def test_f10_after_a_watch_with_an_event_it_is_not():
 
 @pytest.mark.parametrize(
     ("answer", "then"),
-    [(pod_list("9"), ("list", None)), (pod_list("11"), ("watch", "11")), (RefusedError("no"), ("watch", "11"))],
+    [(pod_list("9"), ("list", None)), (pod_list("11"), ("watch", "11")), (refusal(500), ("watch", "11"))],
     ids=["restored", "quiet", "unanswered"],
 )
 def test_f10_where_bookmarks_come_silence_is_a_hint_that_costs_one_question(answer, then):
@@ -89,7 +113,7 @@ def test_f10_where_bookmarks_come_silence_is_a_hint_that_costs_one_question(answ
     assert r.transport.responses[1].timeouts == [450 + 15.0, 150.0 * 1.1]
     assert r.clock.now == 1000.0 + 150.0 * 1.1 + sum(r.clock.waits)
     assert r.clock.waits == ([] if then[0] == "watch" else [0.8])
-    assert r.errors == ([answer] if isinstance(answer, RefusedError) else [])
+    assert [error.code for error in r.errors] == ([500] if answer.status == 500 else [])
     assert r.reflector.counters().relists == ({"version_went_back": 1} if then[0] == "list" else {})
 
 

@@ -5,7 +5,7 @@ The store sees a list iff all its pages were read; the resourceVersion to watch 
 
 from __future__ import annotations
 
-from kubeinformer.errors import APIStatusError, DecodeError, TransportError
+from kubeinformer.errors import APIStatusError, DecodeError
 from kubeinformer.transport.base import Response
 
 from .api_status import is_expired, is_too_large_resource_version
@@ -78,15 +78,14 @@ def _list(session: Session, version: str, limit: int) -> None:
 
 
 def current_version(session: Session) -> str:
-    """Ask the server for its version now, by a consistent LIST of one object; "" when it does not say."""
-    try:
-        response = session.get_page("", 1, "", phase=Phase.CONNECTING)
-        page = session.source.begin_relist().page(chunked=response.chunked)
-        return _read_page(session, response, page).resource_version
-    except (APIStatusError, TransportError, DecodeError) as error:
-        session.check_stopped()
-        session.state.report(error)
-        return ""
+    """Ask the server for its version now, by a consistent LIST of one object.
+
+    Raises:
+        APIStatusError, TransportError, DecodeError: it does not say.
+    """
+    response = session.get_page("", 1, "", phase=Phase.CONNECTING)
+    page = session.source.begin_relist().page(chunked=response.chunked)
+    return _read_page(session, response, page).resource_version
 
 
 def _read_page(session: Session, response: Response, reader: ListReader) -> ListMeta:

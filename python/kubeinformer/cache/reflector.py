@@ -40,10 +40,10 @@ class Reflector:
 
     It differs from client-go in this: a watch-list without an end bookmark is given up for LIST and the server's
     inability is remembered (§108); every watch has a deadline of the client's own; failures to connect a watch are
-    waited out without a new list (§115); backoff starts over after two quiet minutes (§78); after a watch that was
-    silent throughout, or for longer than bookmarks take, a LIST of one object asks whether the server's version went
-    back, as a restored backup's does; a version that goes back, be it of a list, a bookmark or an event, is not
-    accepted before a consistent list has confirmed it (§121).
+    waited out without a new list (§115); backoff starts over after two quiet minutes (§78); after failures to connect,
+    or a watch that was silent throughout or for longer than bookmarks take, a LIST of one object asks whether the
+    server's version went back, as a restored backup's does; a version that goes back, be it of a list, a bookmark or an
+    event, is not accepted before a consistent list has confirmed it (§121).
 
     Args:
         source: where the bytes go.

@@ -31,10 +31,10 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
     answered with 429, is tried again after a wait, without a list (§115; client-go lists after failures to connect
     other than "refused", here none of them needs it: the server says 410 if too much time has passed).
 
-    A watch that was silent from beginning to end may be one from a version that the server, restored from a backup, has
-    not reached: it gets no error, and misses what happens meanwhile. So the server is asked for its version before the
-    next one. Where bookmarks come, no healthy watch is silent for long; one that is, is ended for that question, which
-    costs little if all is well, for nobody writes then.
+    A watch from a version that the server, restored from a backup, has not reached gets no error, and misses what
+    happens meanwhile. So the server is asked for its version before the next watch: when nobody was reached, as is so
+    while a backup is restored, and after a watch that was silent from beginning to end. Where bookmarks come, no
+    healthy watch is silent for long; one that is, is ended for that question, which costs little.
 
     Args:
         session: what to work with.
@@ -47,29 +47,37 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
         APIStatusError: a watch was refused otherwise.
         DecodeError: the server sent what is no event.
     """
+    try:
+        return _watch(session, stream)
+    except VersionWentBackError as suspicion:
+        list_to_make_sure(session.state, suspicion)
+        return "version_went_back", None
+
+
+def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | None]:
+    is_doubtful = False
     while True:
         if stream is None:
             try:
+                if is_doubtful:
+                    _check_version(session)
                 stream = session.open_stream(session.state.resource_version, initial_events=False)
             except (TransportError, APIStatusError) as error:
                 if isinstance(error, APIStatusError) and error.code != 429:
                     raise
+                is_doubtful = is_doubtful or isinstance(error, TransportError)
                 session.back_off(error)
                 continue
             session.state.count("watches")
             session.state.succeeded()
         accepted_before = _accepted(stream.reader)
-        try:
-            ending = follow(session, stream)
-        except VersionWentBackError as suspicion:
-            list_to_make_sure(session.state, suspicion)
-            return "version_went_back", None
+        ending = follow(session, stream)
         # Of the whole stream: what is left of a watch-list after a slow first list may be short and yet healthy.
         lasted = session.clock.monotonic() - stream.opened
         short_of = min(VERY_SHORT, stream.timeout_seconds / 2)
         accepted = _accepted(stream.reader) - accepted_before
         no_bookmark = isinstance(ending, _NoBookmarkError)
-        silent = no_bookmark or (_accepted(stream.reader) == 0 and lasted >= VERY_SHORT)
+        is_doubtful = no_bookmark or (_accepted(stream.reader) == 0 and lasted >= VERY_SHORT)
         stream = None
         if isinstance(ending, APIStatusError):
             if is_expired(ending):
@@ -87,14 +95,30 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
             return "very_short_watch", short
         if ending is not None and not no_bookmark:
             session.state.report(ending)
-        if silent:
-            before, now = session.state.resource_version, current_version(session)
-            if went_back(before, now):
-                list_to_make_sure(session.state, VersionWentBackError(before, now))
-                return "version_went_back", None
         logger.debug(
             "%s: the watch ended after %.0f s (%s), opening the next", session.state.name, lasted, ending or "EOF"
         )
+
+
+def _check_version(session: Session) -> None:
+    """Ask the server for its version, if that can be compared with the last one seen.
+
+    Raises:
+        VersionWentBackError: it is lower.
+        TransportError, APIStatusError: nobody answered, or with 429.
+    """
+    before = session.state.resource_version
+    if not before.isdecimal():
+        return
+    try:
+        now = current_version(session)
+    except (APIStatusError, DecodeError) as error:
+        if isinstance(error, APIStatusError) and error.code == 429:
+            raise
+        session.state.report(error)
+        return
+    if went_back(before, now):
+        raise VersionWentBackError(before, now)
 
 
 class _NoBookmarkError(TransportError):
