@@ -322,25 +322,6 @@ def test_the_body_of_an_error_is_limited_and_the_rest_costs_the_connection(frami
         assert server.connections == 2
 
 
-@pytest.mark.parametrize("coding", [CHUNKED, CLOSE], ids=["chunked", "close-delimited"])
-def test_the_body_of_an_error_that_comes_byte_by_byte_is_given_up(coding, monkeypatch):
-    monkeypatch.setattr("kubeinformer.transport.base.ERROR_BODY_AT_MOST", 0.3)
-    over = threading.Event()
-
-    def handler(connection: Connection) -> None:
-        connection.request()
-        connection.send(head(*coding, status="500 Internal Server Error"))
-        while not over.wait(0.02):
-            connection.send(chunk(b"x") if coding is CHUNKED else b"x")
-
-    with SocketServer(handler) as server:
-        response = get(transport(server))
-        assert response.status == 500
-        assert set(response.read_error_body()) == {ord("x")}
-        response.close(complete=True)
-        over.set()
-
-
 def test_the_body_of_an_error_that_breaks_off_does_not_hide_the_status():
     def handler(connection: Connection) -> None:
         connection.request()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,11 +17,11 @@ import urllib3
 
 from kubeinformer.errors import TransportError
 
-from . import base
 from ._failures import transport_error
 from .base import StopSignal
 
 _PIECE = 256 * 1024
+_ERROR_BODY_TIMEOUT = 10.0
 
 
 class HTTPResponse:
@@ -89,18 +88,11 @@ class HTTPResponse:
     def read_error_body(self, limit: int = 65536) -> bytes:
         """See `Response.read_error_body`."""
         self._file = None  # from here on urllib3 reads, and knows where the body ends
-        body = bytearray()
-        end = time.monotonic() + base.ERROR_BODY_AT_MOST
         try:
-            while len(body) < limit and (left := end - time.monotonic()) > 0:
-                self._wait_at_most(min(self._read_timeout, base.ERROR_BODY_TIMEOUT, left))
-                data = self._raw.read1(limit - len(body), decode_content=True)
-                if not data:
-                    break
-                body += data
+            self._wait_at_most(min(self._read_timeout, _ERROR_BODY_TIMEOUT))
+            return self._raw.read(limit, decode_content=True) or b""
         except Exception:  # The status is what matters; a body that breaks off must not hide it.
-            pass
-        return bytes(body)
+            return b""
 
     def read_all(self) -> bytes:
         """The whole body, decoded; blocks for at most `read_timeout` at a time without a byte. Not after `read`.

@@ -12,12 +12,6 @@ from typing import Protocol
 
 from kubeinformer.errors import TransportError
 
-ERROR_BODY_TIMEOUT = 10.0
-"""Seconds to wait for a byte of a body that only explains a status."""
-
-ERROR_BODY_AT_MOST = 60.0
-"""Seconds for all of it: a server that sends it byte by byte has said enough by then."""
-
 
 class RefusedError(TransportError, ConnectionRefusedError):
     """Nobody listens at the server's address (or at the proxy's)."""
@@ -145,7 +139,7 @@ class Response(Protocol):
     def read_error_body(self, limit: int = 65536) -> bytes:
         """Up to `limit` bytes of the body, decoded, for an error message; what cannot be read is left out.
 
-        Blocks for at most 10 s at a time without a byte, and 60 s in all. Not after `read`.
+        Blocks for at most 10 s at a time without a byte. Not after `read`.
         """
 
     def shutdown(self) -> None:

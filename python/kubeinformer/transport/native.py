@@ -7,7 +7,6 @@ Everything that waits, an attempt to connect included, ends at once when it is t
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,10 +17,11 @@ from urllib3.util import parse_url
 from kubeinformer._core import HTTPClient, HTTPExchange, ListReader, WatchReader
 from kubeinformer.errors import TransportError
 
-from . import base
 from ._client_requests import ClientRequests, PreparedRequest
 from ._native_client import NotNativeError, build_client, native_settings_of
 from .base import ServerCapabilities, StopSignal
+
+_ERROR_BODY_TIMEOUT = 10.0
 
 
 class NativeTransport:
@@ -182,15 +182,14 @@ class NativeResponse:
     def read_error_body(self, limit: int = 65536) -> bytes:
         """See `Response.read_error_body`."""
         body = bytearray()
-        end = time.monotonic() + base.ERROR_BODY_AT_MOST
         try:
-            while len(body) < limit and (left := end - time.monotonic()) > 0:
-                data = self.read(min(self._read_timeout, base.ERROR_BODY_TIMEOUT, left))
+            while len(body) < limit:
+                data = self.read(min(self._read_timeout, _ERROR_BODY_TIMEOUT))
                 if not data:
                     break
                 body += data
         except Exception:  # The status is what matters; a body that breaks off must not hide it.
-            pass
+            return b""
         return bytes(body[:limit])
 
     def shutdown(self) -> None:
