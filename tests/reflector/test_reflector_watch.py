@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from reflector_fakes import (
@@ -88,6 +89,12 @@ def test_f10_when_nobody_was_reached_the_server_is_asked_for_its_version_before_
     r = rig(*script).run()
     assert r.versions() == [("list", "0"), ("watch", "10"), ("watch", "20"), *[("list", None)] * 2, ("watch", "12")]
     assert r.reflector.counters().relists == {"version_went_back": 1}
+
+
+def test_f10_the_question_is_for_one_object_whatever_the_tweak_says():
+    tweaked = ListOptions(limit=500, label_selector="a=b")
+    r = rig(FakeResponse(SILENCE), pod_list("10"), watching(), list_options=lambda: replace(tweaked)).run()
+    assert r.requests[2] == {"limit": "1", "labelSelector": "a=b"}
 
 
 def test_f10_a_version_that_is_no_number_is_not_asked_for():

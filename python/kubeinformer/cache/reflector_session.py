@@ -110,11 +110,11 @@ class Session:
     def get_page(self, resource_version: str, limit: int, continue_: str, *, phase: Phase = Phase.LISTING) -> Response:
         """Send the request for one page of a LIST; `phase` is what begins with its answer.
 
-        A limit from the user's tweak replaces `limit`, unless that is 0: a page of a list at a given version would be
-        read at exactly that version, which may be gone (statement 6 of the API server, §89).
+        A limit from the user's tweak replaces that of a list, unless that is 0: a page of a list at a given version
+        would be read at exactly that version, which may be gone (statement 6 of the API server, §89).
         """
         options = self._begin_request(Phase.LISTING)
-        options.limit = (options.limit or limit) if limit else 0
+        options.limit = (options.limit or limit) if limit and phase is Phase.LISTING else limit
         options.resource_version = resource_version
         options.resource_version_match = ""
         options.continue_ = continue_
