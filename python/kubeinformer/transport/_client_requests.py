@@ -10,11 +10,12 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from kubeinformer.errors import ForkedError
+from kubeinformer.redaction import redact_foreign
 
 from ._failures import transport_error
 
@@ -32,10 +33,10 @@ class PreparedRequest(Generic[_T]):
         secrets: words that must be in no message.
     """
 
-    connections: _T
-    url: str
-    headers: dict[str, str]
-    secrets: list[str]
+    connections: _T = field(repr=False)
+    url: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    secrets: list[str] = field(repr=False)
 
     @property
     def host(self) -> str:
@@ -125,7 +126,8 @@ class ClientRequests(Generic[_T]):
                 client.update_params_for_auth(headers, parameters, ["BearerToken"], *request)
             except Exception as error:
                 failure = transport_error(error, f"{where}: reading the credentials", sent=False, secrets=self._keys())
-                raise failure from None
+                # A plugin that fails may have printed what it was to keep.
+                raise type(failure)(redact_foreign(str(failure))) from None
             connections = self._connections()  # a refreshed credential may have brought a new certificate
         url = str(client.configuration.host).rstrip("/") + path
         if parameters:
@@ -140,7 +142,19 @@ class ClientRequests(Generic[_T]):
         return self._made[1]
 
     def _keys(self) -> list[str]:
-        return [str(key) for key in self.client.configuration.api_key.values() if key]
+        configuration = self.client.configuration
+        passwords = [getattr(configuration, "password", None)]
+        for address in (configuration.host, getattr(configuration, "proxy", None)):
+            passwords.append(_password(address))
+        headers = (getattr(configuration, "proxy_headers", None) or {}).values()
+        return [str(secret) for secret in (*configuration.api_key.values(), *passwords, *headers) if secret]
+
+
+def _password(address: Any) -> str | None:
+    try:
+        return urlsplit(str(address)).password
+    except ValueError:
+        return None
 
 
 def _set(headers: dict[str, str], name: str, value: str) -> None:
