@@ -121,14 +121,17 @@ class ClientRequests(Generic[_T]):
             _set(headers, "Accept-Encoding", "gzip")
         parameters = list(query)
         request = (path, "GET", None) if self._auth_takes_request else ()
+        failure = None
         with self._lock:
             try:
                 client.update_params_for_auth(headers, parameters, ["BearerToken"], *request)
             except Exception as error:
                 failure = transport_error(error, f"{where}: reading the credentials", sent=False, secrets=self._keys())
-                # A plugin that fails may have printed what it was to keep.
-                raise type(failure)(redact_foreign(str(failure))) from None
-            connections = self._connections()  # a refreshed credential may have brought a new certificate
+            else:
+                connections = self._connections()  # a refreshed credential may have brought a new certificate
+        if failure is not None:
+            # A plugin that fails may have printed what it was to keep. Its error is neither cause nor context.
+            raise type(failure)(redact_foreign(str(failure)))
         url = str(client.configuration.host).rstrip("/") + path
         if parameters:
             url += "?" + urlencode(parameters, quote_via=quote)

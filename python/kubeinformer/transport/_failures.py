@@ -35,3 +35,14 @@ def transport_error(
         return TransportError(f"{where}: timed out while connecting")
     root = without_values(found[-1])
     return TransportError(redact(f"{where}: {type(root).__name__}: {root}", secrets))
+
+
+def caused(failure: TransportError, error: BaseException, secrets: Iterable[str] = ()) -> TransportError:
+    """The failure, caused by `error` unless that, or what led to it, shows a secret, as tracebacks and reporters do.
+
+    To be raised where `error` is not handled any more: else it would be the context.
+    """
+    shown = [text for cause in causes(error) for text in (str(cause), repr(cause), repr(vars(cause)))]
+    if without_values(error) is error and all(redact(text, secrets) == text for text in shown):
+        failure.__cause__ = error
+    return failure

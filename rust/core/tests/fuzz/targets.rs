@@ -361,7 +361,10 @@ pub fn path(bytes: &[u8]) {
     let read = set.extract_json(document, |_, value| {
         found.push((json(value.text().as_bytes()), value.index_value().is_some()));
     });
-    let Some(root) = json(document) else { return };
+    // A number has no end of its own, so a document that is nothing else counts as cut off.
+    let Some(root) = json(document).filter(|root| root.is_object() || root.is_array()) else {
+        return;
+    };
     read.expect("valid JSON can be gone through");
     let mut wanted = Vec::new();
     walk(&root, path.segments(), &mut wanted);

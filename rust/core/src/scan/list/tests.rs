@@ -172,16 +172,11 @@ fn what_is_no_list() {
             (0, ScanErrorKind::NotAList),
             "{body}: {error}"
         );
-        assert!(
-            error.message.contains(
-                &body
-                    .chars()
-                    .take(15)
-                    .collect::<String>()
-                    .replace('"', "\\\"")
-            ),
-            "{error}"
-        );
+        let begins: String = body.chars().take(15).collect();
+        let quoted = error.message.contains(&begins.replace('"', "\\\""));
+        // Anything else may be an object.
+        let may_be = !body.starts_with('{') || body.contains("Status");
+        assert_eq!(quoted, may_be, "{error}");
     }
 }
 
