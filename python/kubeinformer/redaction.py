@@ -45,9 +45,12 @@ def describe_object(obj: Any) -> str:
     if obj is None or isinstance(obj, KubeObject | DeletedFinalStateUnknown | str | int | float):
         return repr(obj)
     metadata = obj.get("metadata") if isinstance(obj, Mapping) else getattr(obj, "metadata", None)
-    field = metadata.get if isinstance(metadata, Mapping) else lambda name: getattr(metadata, name, None)
-    names = [str(field(name)) for name in ("namespace", "name") if isinstance(field(name), str)]
-    return f"<{' '.join([type(obj).__name__, *filter(None, ['/'.join(names)])])}>"
+    names = []
+    for field in ("namespace", "name"):
+        name = metadata.get(field) if isinstance(metadata, Mapping) else getattr(metadata, field, None)
+        if isinstance(name, str) and name:
+            names.append(name)
+    return f"<{' '.join(filter(None, (type(obj).__name__, '/'.join(names))))}>"
 
 
 def without_values(error: BaseException) -> BaseException:

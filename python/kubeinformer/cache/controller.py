@@ -52,8 +52,8 @@ class ControllerOptions:
             an addition.
         notify_unchanged_on_relist: a relist gives handlers an update for every unchanged object, as in client-go
             without resync (§136).
-        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB. A larger one is a
-            `TooLargeError`: the cache keeps its last state, and it is tried again after a wait.
+        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB. A larger one
+            is a `TooLargeError`: the cache keeps its last state, and it is tried again after a wait.
         max_list_bytes: the same for a list, its JSON with all its pages or initial events together; None = no limit.
             With one, a server that does not end its list cannot take all memory; a watch can still bring new objects.
         queue_bytes: bytes that may wait between readers and processor before readers wait; None = 256 MiB.

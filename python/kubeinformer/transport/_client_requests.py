@@ -146,9 +146,8 @@ class ClientRequests(Generic[_T]):
 
     def _keys(self) -> list[str]:
         configuration = self.client.configuration
-        passwords = [getattr(configuration, "password", None)]
-        for address in (configuration.host, getattr(configuration, "proxy", None)):
-            passwords.append(_password(address))
+        addresses = (configuration.host, getattr(configuration, "proxy", None))
+        passwords = [getattr(configuration, "password", None), *map(_password, addresses)]
         headers = (getattr(configuration, "proxy_headers", None) or {}).values()
         return [str(secret) for secret in (*configuration.api_key.values(), *passwords, *headers) if secret]
 
