@@ -44,7 +44,8 @@ fn change() -> impl Strategy<Value = Change> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
         (index(), byte()).prop_map(|(at, byte)| Change::Put(at, byte)),
-        (index(), prop::collection::vec(byte(), 1..5)).prop_map(|(at, put)| Change::Insert(at, put)),
+        (index(), prop::collection::vec(byte(), 1..5))
+            .prop_map(|(at, put)| Change::Insert(at, put)),
         (index(), index()).prop_map(|(from, to)| Change::Remove(from, to)),
         (index(), index()).prop_map(|(seed, from)| Change::Join(seed, from)),
     ]
@@ -98,10 +99,7 @@ fn run(name: &str, cases: usize) {
     let config = ProptestConfig::default();
     let mut runner = match seconds {
         Some(_) => TestRunner::new(config),
-        None => TestRunner::new_with_rng(
-            config,
-            TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-        ),
+        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
     let plan = (
         any::<prop::sample::Index>(),
@@ -111,7 +109,11 @@ fn run(name: &str, cases: usize) {
     while seconds.map_or(done < cases, |time| begin.elapsed() < time) {
         let tree = plan.new_tree(&mut runner).expect("a plan");
         let (seed, changes) = tree.current();
-        check(name, target, &changed(&seeds, &seeds[seed.index(seeds.len())], &changes));
+        check(
+            name,
+            target,
+            &changed(&seeds, &seeds[seed.index(seeds.len())], &changes),
+        );
         done += 1;
     }
     println!("{name}: {} seeds and {done} changed ones", seeds.len());

@@ -136,7 +136,10 @@ pub fn framer(bytes: &[u8]) {
         let (Some(name), Some(object)) = wanted else {
             let error = error.expect("an event without a type or an object is none");
             assert!(
-                matches!(error.kind, ScanErrorKind::Syntax | ScanErrorKind::NotAnObject),
+                matches!(
+                    error.kind,
+                    ScanErrorKind::Syntax | ScanErrorKind::NotAnObject
+                ),
                 "{error}"
             );
             return;
@@ -300,7 +303,11 @@ pub fn object(bytes: &[u8]) {
         assert_eq!(object.namespace(), text("namespace"));
         assert_eq!(object.uid(), text("uid"));
         assert_eq!(object.resource_version(), text("resourceVersion"));
-        for (key, value) in wanted["metadata"]["labels"].as_object().into_iter().flatten() {
+        for (key, value) in wanted["metadata"]["labels"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
             assert_eq!(object.label(key).as_deref(), value.as_str());
         }
         let again = Object::parse(object.raw(), &TypeMeta::default(), keep);
@@ -318,13 +325,19 @@ pub fn selector(bytes: &[u8]) {
         return;
     };
     let printed = selector.to_string();
-    assert_eq!(Selector::parse(&printed).as_ref(), Ok(&selector), "{printed}");
+    assert_eq!(
+        Selector::parse(&printed).as_ref(),
+        Ok(&selector),
+        "{printed}"
+    );
     let labels = ["", "a", "5", "-7", "x.y"];
     for label in std::iter::once(None).chain(labels.into_iter().map(Some)) {
         let wanted = selector.requirements().iter().all(|requirement| {
             let values: Vec<&str> = requirement.values().iter().map(|value| &**value).collect();
             let number = |text: &str| text.parse::<i64>().ok();
-            let compared = label.and_then(number).zip(values.first().and_then(|v| number(v)));
+            let compared = label
+                .and_then(number)
+                .zip(values.first().and_then(|v| number(v)));
             match requirement.operator() {
                 Operator::In | Operator::Equals | Operator::DoubleEquals => {
                     label.is_some_and(|label| values.contains(&label))

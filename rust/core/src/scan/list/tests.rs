@@ -286,6 +286,16 @@ fn every_cut_is_truncated() {
 }
 
 #[test]
+fn an_item_that_is_cut_off_is_named() {
+    let body = r#"{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"},"x":"#;
+    for step in [1, 5, body.len()] {
+        let error = split(body.as_bytes(), step).1.unwrap_err();
+        assert_eq!(error.kind, ScanErrorKind::Truncated);
+        assert_eq!(error.key.as_deref(), Some("a"));
+    }
+}
+
+#[test]
 fn long_items_are_refused_before_they_end() {
     let body = format!(
         r#"{{"kind":"PodList","apiVersion":"v1","items":[{{"metadata":{{"name":"a"}},"x":"{}"#,
