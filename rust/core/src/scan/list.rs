@@ -351,13 +351,11 @@ impl ListSplitter {
             }
             Member::Kind => {
                 self.meta.kind = self.string(value)?;
-                match self.meta.kind.strip_suffix("List") {
-                    Some(kind) => kind.clone_into(&mut self.types.kind),
-                    None => {
-                        let kind = excerpt(self.meta.kind.as_bytes(), 100);
-                        return Err(self.not_a_list(&format!("its kind is {kind}")));
-                    }
-                }
+                let Some(kind) = self.meta.kind.strip_suffix("List") else {
+                    let kind = excerpt(self.meta.kind.as_bytes(), 100);
+                    return Err(self.not_a_list(&format!("its kind is {kind}")));
+                };
+                kind.clone_into(&mut self.types.kind);
             }
             Member::Metadata => {
                 self.meta
