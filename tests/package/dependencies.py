@@ -1,9 +1,9 @@
-"""Checks what the project depends on, without the network: licences and sources of crates, and that versions are pinned.
+"""Checks what the project depends on, without the network: licences and sources of crates, and pinned versions.
 
     python tests/package/dependencies.py
 
-Invariant: every crate of `Cargo.lock` comes from the registry with a checksum and has a licence that `deny.toml` allows;
-every package of `constraints.txt` has one version. What is known against a version is `make audit`'s to ask.
+Invariant: every crate of `Cargo.lock` comes from the registry with a checksum and has a licence that `deny.toml`
+allows; every package of `constraints.txt` has one version. What is known against a version is `make audit`'s to ask.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def wrong_sources(lock: dict[str, Any]) -> Iterator[str]:
 
 def wrong_pins(constraints: str) -> Iterator[str]:
     """A line for each one of `constraints.txt` that does not pin a version."""
-    for number, line in enumerate(constraints.splitlines(), 1):
-        line = line.partition("#")[0].strip()
+    for number, whole in enumerate(constraints.splitlines(), 1):
+        line = whole.partition("#")[0].strip()
         if line and not _PINNED.fullmatch(line):
             yield f"constraints.txt:{number}: {line!r} is not NAME==VERSION"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 import re
+import subprocess
 import sys
 import textwrap
 
@@ -237,6 +238,20 @@ def test_a_plugin_that_fails_when_its_token_is_too_old(how, transport_name, tmp_
             said += of_error(error)
         ours = [record for record in log.records if record.name != "root"]  # the kubernetes package logs to the root
         check_hidden(SECRETS, said, [record.getMessage() for record in ours])
+
+
+def test_the_command_does_not_repeat_what_a_server_shows(tmp_path):
+    kubeconfig = tmp_path / "kubeconfig"
+    with SocketServer(unauthorized) as server:
+        inner = {"cluster": {"server": server.url}, "user": {"token": TOKEN}, "context": {"cluster": "c", "user": "c"}}
+        written = {f"{one}s": [{"name": "c", one: value}] for one, value in inner.items()}
+        kubeconfig.write_text(yaml.safe_dump({**written, "current-context": "c"}))
+        command = [sys.executable, "-m", "kubeinformer", "watch", "pods", "-v", "--kubeconfig", str(kubeconfig)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert ended.returncode == 1
+    assert "not logged in (401)" in ended.stderr
+    check_hidden(SECRETS, [ended.stdout, ended.stderr])
 
 
 def test_a_prepared_request_shows_nothing():

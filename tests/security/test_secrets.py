@@ -27,11 +27,13 @@ from kubeinformer import (
     SharedInformerFactory,
 )
 from kubeinformer.cache import ListWatch, meta_namespace_key_func, new_informer
+from kubeinformer.cache.deltas import ReplacedAllInfo
 from kubeinformer.errors import ObjectKeyError
 from kubeinformer.redaction import describe_object
 from kubeinformer.resource import Resource
 from kubeinformer.testing import APIServer
 from kubeinformer.transport import make_transport
+from kubeinformer.workqueue import RateLimitingQueue, run_workers
 
 VALUE = "hunter2-hunter2"
 ENCODED = base64.b64encode(VALUE.encode()).decode()
@@ -74,6 +76,12 @@ def test_reprs(state):
     with pytest.raises(ObjectKeyError) as caught:
         meta_namespace_key_func(DeletedFinalStateUnknown("default/login", state))
     check_hidden(SECRETS, [str(caught.value), "".join(traceback.format_exception(caught.value))])
+
+
+def test_a_whole_list_in_a_queue():
+    shown = repr(ReplacedAllInfo("5", [secret(), model()]))
+    check_hidden(SECRETS, [shown])
+    assert "5" in shown
 
 
 def test_handles_and_views():
@@ -207,6 +215,25 @@ def test_a_handler_that_fails_with_a_model(server: APIServer, make_factory, log)
     factory.start()
     eventually(registration.errors, "the failure")
     eventually(lambda: "event handler" in log.text, "the line about it")
+    check_hidden(SECRETS, of_log(log))
+
+
+def test_a_reconcile_that_fails_with_a_model(log):
+    """The models of the kubernetes package say what they did not take."""
+
+    def reconcile(_key: str) -> None:
+        ApiClient().deserialize(json.dumps(secret(data=[VALUE])), "V1Secret", "application/json")
+
+    queue: RateLimitingQueue[str] = RateLimitingQueue()
+    stop = threading.Event()
+    thread = threading.Thread(target=run_workers, args=(queue, reconcile), kwargs={"workers": 1, "stop": stop})
+    thread.start()
+    queue.add("default/login")
+    eventually(lambda: "reconcile failed on 'default/login'" in log.text, "the line about it")
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert "no valid V1Secret" in log.text
     check_hidden(SECRETS, of_log(log))
 
 

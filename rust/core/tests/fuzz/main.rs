@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
+const CASES: usize = 3_000;
+
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     let entries = std::fs::read_dir(folder.join(name)).expect("a corpus for each target");
@@ -79,17 +81,12 @@ fn changed(seeds: &[Vec<u8>], seed: &[u8], changes: &[Change]) -> Vec<u8> {
 }
 
 fn check(name: &str, target: fn(&[u8]), input: &[u8]) {
-    if catch_unwind(AssertUnwindSafe(|| target(input))).is_err() {
-        panic!("{name} fails on b\"{}\"", input.escape_ascii());
-    }
+    let passes = catch_unwind(AssertUnwindSafe(|| target(input))).is_ok();
+    assert!(passes, "{name} fails on b\"{}\"", input.escape_ascii());
 }
 
 /// A run of so many seconds is another one each time; without them it is always the same.
-fn run(name: &str, cases: usize) {
-    let (_, target) = targets::ALL
-        .into_iter()
-        .find(|(known, _)| *known == name)
-        .expect("a target");
+fn run(name: &str, target: fn(&[u8])) {
     let seeds = corpus(name);
     for seed in &seeds {
         check(name, target, seed);
@@ -106,7 +103,7 @@ fn run(name: &str, cases: usize) {
         prop::collection::vec(change(), 1..8),
     );
     let (begin, mut done) = (Instant::now(), 0);
-    while seconds.map_or(done < cases, |time| begin.elapsed() < time) {
+    while seconds.map_or(done < CASES, |time| begin.elapsed() < time) {
         let tree = plan.new_tree(&mut runner).expect("a plan");
         let (seed, changes) = tree.current();
         check(
@@ -121,30 +118,30 @@ fn run(name: &str, cases: usize) {
 
 #[test]
 fn framer() {
-    run("framer", 3_000);
+    run("framer", targets::framer);
 }
 
 #[test]
 fn chunks() {
-    run("chunks", 3_000);
+    run("chunks", targets::chunks);
 }
 
 #[test]
 fn list() {
-    run("list", 3_000);
+    run("list", targets::list);
 }
 
 #[test]
 fn object() {
-    run("object", 3_000);
+    run("object", targets::object);
 }
 
 #[test]
 fn selector() {
-    run("selector", 3_000);
+    run("selector", targets::selector);
 }
 
 #[test]
 fn path() {
-    run("path", 3_000);
+    run("path", targets::path);
 }

@@ -14,16 +14,6 @@ use kubeinformer_core::scan::list::{ListItem, ListSplitter};
 use kubeinformer_core::selector::{Operator, Selector};
 use serde_json::Value;
 
-/// A target and its name, which is also that of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 6] = [
-    ("framer", framer),
-    ("chunks", chunks),
-    ("list", list),
-    ("object", object),
-    ("selector", selector),
-    ("path", path),
-];
-
 const MAX: usize = 1 << 26;
 /// A limit that inputs of a fuzzer pass.
 const SMALL: usize = 64;
