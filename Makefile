@@ -56,9 +56,11 @@ test-x86-64: ## the same as an emulated x86 CPU without AVX2 runs them (SSE2): n
 SECONDS := 10
 FUZZ_TARGETS := framer chunks list object selector path
 fuzz: ## bytes of a fuzzer into scanner, selectors and paths; SECONDS= for each target
-	@if cargo +nightly fuzz --version >/dev/null 2>&1; then set -e; cd rust; for target in $(FUZZ_TARGETS); do \
-		mkdir -p ../target/fuzz/$$target; cargo +nightly fuzz run --target-dir ../target/fuzz/build \
-			$$target ../target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=$(SECONDS) -max_len=600; done; \
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/$$target; \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz --target-dir target/fuzz/build $$target \
+			$(CURDIR)/target/fuzz/$$target $(CURDIR)/rust/fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS) -max_len=600; done; \
 	else echo "no cargo-fuzz with a nightly compiler: proptest runs the targets"; \
 		FUZZ_SECONDS=$(SECONDS) cargo test --locked --package kubeinformer-core --test fuzz -- --nocapture; fi
 
