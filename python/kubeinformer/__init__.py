@@ -54,6 +54,7 @@ from kubeinformer.errors import (
     ModelError,
     NotFoundError,
     ObjectKeyError,
+    TooLargeError,
     TransactionError,
     TransportError,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "SharedIndexInformer",
     "SharedInformerFactory",
     "SyncResult",
+    "TooLargeError",
     "TransactionError",
     "TransportError",
     "cache",

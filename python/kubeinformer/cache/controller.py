@@ -52,7 +52,10 @@ class ControllerOptions:
             an addition.
         notify_unchanged_on_relist: a relist gives handlers an update for every unchanged object, as in client-go
             without resync (§136).
-        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB.
+        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB. A larger one
+            is a `TooLargeError`: the cache keeps its last state, and it is tried again after a wait.
+        max_list_bytes: the same for a list, its JSON with all its pages or initial events together; None = no limit.
+            With one, a server that does not end its list cannot take all memory; a watch can still bring new objects.
         queue_bytes: bytes that may wait between readers and processor before readers wait; None = 256 MiB.
         decode_cache: how many decoded objects are kept, besides those of live handles, for the next handler or reader
             that looks at the same version; 0 = none. At least half as many are found again, so take twice as many as a
@@ -94,6 +97,7 @@ class ControllerOptions:
     recreate_as_update: bool = False
     notify_unchanged_on_relist: bool = False
     max_object_bytes: int | None = None
+    max_list_bytes: int | None = None
     queue_bytes: int | None = None
     decode_cache: int = 256
     use_watch_list: bool = True
@@ -166,6 +170,7 @@ class Controller:
             recreate_as_update=options.recreate_as_update,
             notify_unchanged_on_relist=options.notify_unchanged_on_relist,
             max_object_bytes=options.max_object_bytes,
+            max_list_bytes=options.max_list_bytes,
             queue_bytes=options.queue_bytes,
             decode_cache=options.decode_cache,
             queue=options.queue,

@@ -61,7 +61,7 @@ impl InformerCore {
     #[new]
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
-        max_object_bytes=None, queue_bytes=None, decode_cache=256, queue="atomic", compression=None,
+        max_object_bytes=None, max_list_bytes=None, queue_bytes=None, decode_cache=256, queue="atomic", compression=None,
         dictionary_samples=1000, filter=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
@@ -71,6 +71,7 @@ impl InformerCore {
         recreate_as_update: bool,
         notify_unchanged_on_relist: bool,
         max_object_bytes: Option<usize>,
+        max_list_bytes: Option<u64>,
         queue_bytes: Option<usize>,
         decode_cache: usize,
         queue: &str,
@@ -88,6 +89,7 @@ impl InformerCore {
         let read_options = ReadOptions {
             keep_managed_fields,
             max_object: max_object_bytes.unwrap_or(default.max_object),
+            max_list: max_list_bytes.unwrap_or(default.max_list),
             queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
             dictionary_samples: match compression {
                 None => None,
