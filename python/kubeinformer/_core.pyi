@@ -1203,6 +1203,14 @@ class InformerCore(StoreReader):
     def poll_resource_version(self, waker: Waker, resource_version: str, namespace: str | None = None) -> bool | None:
         """`wait_for_resource_version` that does not block: None while it would; the waker is then woken once."""
 
+    def processing_latency(self) -> tuple[builtins.list[tuple[float, int]], float]:
+        """How long batches took from their pop to their end (client-go's `informer_processing_latency_seconds`).
+
+        Returns:
+            For each class its upper bound in seconds, the last one infinite, and how many batches are in it and in no
+            class before it; the sum of the times in seconds. Takes no lock.
+        """
+
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
         """What `MemoryUsage` tells, in its order. Waits for the write of one batch at most."""
 

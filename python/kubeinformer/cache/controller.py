@@ -19,6 +19,7 @@ from kubeinformer._core import Filter, InformerCore, Transform, Untransformed
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.function_errors import FunctionErrorCounts
 from kubeinformer.cache.identity import InformerNameAndResource
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
@@ -177,7 +178,8 @@ class Controller:
             compression=options.compression,
             filter=filter,
         )
-        self.index_functions = IndexFunctions(self.core)
+        self.function_errors = errors = FunctionErrorCounts()
+        self.index_functions = IndexFunctions(self.core, partial(errors.count, "index"))
         self.index_functions.add({"namespace": namespace_index()})
         self._retries = TransformRetries(
             self.core,
@@ -188,7 +190,7 @@ class Controller:
             connect_timeout=options.connect_timeout,
             read_timeout=options.first_byte_timeout,
         )
-        self.transforms = Transforms(self.core, self._retries, options.cuts())
+        self.transforms = Transforms(self.core, self._retries, options.cuts(), partial(errors.count, "transform"))
         self.reflectors: dict[str, Reflector] = {}
         for namespace in (None,) if namespaces is None else namespaces:
             source = namespace or ""
@@ -200,7 +202,7 @@ class Controller:
                 transport,
                 resource,
                 namespace=namespace,
-                list_options=list_options,
+                list_options=partial(self._options_of_request, list_options),
                 page_size=options.page_size,
                 min_watch_timeout=options.watch_timeout,
                 connect_timeout=options.connect_timeout,
@@ -276,7 +278,18 @@ class Controller:
         for callback in self._on_failure:
             callback()
         if self.watch_error_handler is not None:
-            self.watch_error_handler(self.reflectors[source], error)
+            try:
+                self.watch_error_handler(self.reflectors[source], error)
+            except BaseException:
+                self.function_errors.count("watch_error_handler")
+                raise
+
+    def _options_of_request(self, list_options: Callable[[], ListOptions]) -> ListOptions:
+        try:
+            return list_options()
+        except Exception:
+            self.function_errors.count("list_options")
+            raise
 
     def start(self) -> bool:
         """Start the threads. False when they were started before (client-go §156)."""

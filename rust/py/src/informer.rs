@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubeinformer_core::enqueue;
-use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink};
+use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink, LATENCY_BOUNDS};
 use kubeinformer_core::listener::{Backlog, Predicate};
 use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
@@ -432,6 +432,14 @@ impl InformerCore {
         Ok(wait::polled(py.detach(|| {
             informer.poll_resource_version(version, source, &waker.core)
         })))
+    }
+
+    /// How many times of processing are in each class of client-go's histogram, and their sum.
+    fn processing_latency(&self) -> PyResult<(Vec<(f64, u64)>, f64)> {
+        self.birth.check()?;
+        let stats = self.core.informer().queue().latency();
+        let bounds = LATENCY_BOUNDS.into_iter().chain([f64::INFINITY]);
+        Ok((bounds.zip(stats.counts).collect(), stats.sum.as_secs_f64()))
     }
 
     /// Objects, their bytes, bytes of tables and indices, queued deltas and their bytes, notifications that wait for
