@@ -12,12 +12,12 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kubeinformer.testing import APIServer
-from kubeinformer.testing.storage import FIRST_REVISION
+from kubeinformer.testing.storage import FIRST_REVISION, Record
 
 Kind = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -61,20 +61,31 @@ def state(entries: Iterable[Accepted]) -> dict[str, int]:
 
 
 class StorageLog:
-    """The history that the embedded server keeps, which reaches back to its start in the tests of this folder."""
+    """The history that the embedded server keeps, which reaches back to its start in the tests of this folder.
+
+    Args:
+        server: whose history.
+        resource: of this collection.
+        part: the objects that are meant; which of them an object is must not change.
+
+    """
 
     server = "embedded"
 
-    def __init__(self, server: APIServer, resource: str = "pods") -> None:
+    def __init__(
+        self, server: APIServer, resource: str = "pods", part: Callable[[Record], bool] = lambda _: True
+    ) -> None:
         instance = server._running
         self._store = instance._store
         self._storage = instance.registry.resolve(resource).storage
+        self._part = part
 
     def entries(self) -> list[Accepted]:
         with self._store.lock:
             history = self._store.collection(self._storage).after(FIRST_REVISION)
         assert history is not None, "the server dropped what is too old: give it a larger history_limit"
-        return [Accepted(event.revision, event.type, event.record.key) for event in history]
+        events = (event for event in history if self._part(event.record))
+        return [Accepted(event.revision, event.type, event.record.key) for event in events]
 
 
 class EtcdLog:

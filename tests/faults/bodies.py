@@ -1,4 +1,4 @@
-"""What a proxy does to the body of a response: functions from the pieces that the server sent to those that are sent on.
+"""What a proxy does to the body of a response: functions from the pieces that came to those that are sent on.
 
 A function is a generator; it sees the body without chunked coding. It may raise what ends the body before its end:
 `Reset`, `Silence` or `CutOff`; what it gave before that was sent. They can be chained with `chain`.

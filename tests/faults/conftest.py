@@ -16,6 +16,7 @@ from informer.fault_support import World
 from informer.informer_support import informer_threads
 from kubeinformer import ControllerOptions, SharedInformerFactory
 from kubeinformer.testing import APIServer
+from kubeinformer.transport import HTTPTransport, NativeTransport, OwnTransport
 
 from .accepted import StorageLog
 from .follower import Follower
@@ -23,7 +24,8 @@ from .outcome import RECORDS, Outcome, write
 from .proxy import Proxy
 
 MakeFactory = Callable[..., SharedInformerFactory]
-Follow = Callable[..., Follower]
+
+TRANSPORTS: dict[str, type[OwnTransport]] = {"native": NativeTransport, "python": HTTPTransport}
 
 
 @pytest.fixture(params=["native", "python"])
@@ -62,36 +64,36 @@ def outcome(request: pytest.FixtureRequest, transport: str) -> Iterator[Outcome]
 # -- the embedded server -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def server() -> Iterator[APIServer]:
-    with APIServer() as server:
-        yield server
+class Embedded:
+    """An embedded server, a proxy in front of it, and random changes to its pods."""
+
+    def __init__(self, server: APIServer, proxy: Proxy, make_factory: MakeFactory, transport: str) -> None:
+        self.server = server
+        self.proxy = proxy
+        self.world = World(server)
+        self.world.change(20)
+        self.make_factory = make_factory
+        self._transport = TRANSPORTS[transport]
+
+    def follow(self, api_client: ApiClient | None = None, *, compression: bool = False, **options: Any) -> Follower:
+        """Make a follower whose requests go through the proxy; the other keywords are those of ControllerOptions."""
+        client = api_client or ApiClient(Configuration(host=self.proxy.url))
+        given = {"transport": self._transport(client, compression=True)} if compression else {}
+        factory = self.make_factory(client, options=options, **given)
+        return Follower(factory, self.server.api_client(), StorageLog(self.server))
+
+    def end_watch(self, follower: Follower) -> None:
+        """End its watch after an event, as one that lived long: the next request is that for the next watch."""
+        self.world.change(1)
+        follower.check()
+        follower.wait_live()
+        assert self.server.faults.close_watches() > 0
 
 
 @pytest.fixture
-def proxy(server: APIServer) -> Iterator[Proxy]:
-    with Proxy(server.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def world(server: APIServer) -> World:
-    """Random changes to the pods of the server."""
-    world = World(server)
-    world.change(20)
-    return world
-
-
-@pytest.fixture
-def follow(server: APIServer, world: World, proxy: Proxy, make_factory: MakeFactory) -> Follow:
-    """Makes followers of the embedded server through the proxy; the keywords are those of ControllerOptions."""
-
-    def make(*, api_client: ApiClient | None = None, transport: Any = None, **options: Any) -> Follower:
-        client = api_client or ApiClient(Configuration(host=proxy.url))
-        given = {} if transport is None else {"transport": transport}
-        return Follower(make_factory(client, options=options, **given), server.api_client(), StorageLog(server))
-
-    return make
+def embedded(make_factory: MakeFactory, transport: str) -> Iterator[Embedded]:
+    with APIServer() as server, Proxy(server.url) as proxy:
+        yield Embedded(server, proxy, make_factory, transport)
 
 
 # -- the record --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from kubernetes.client import ApiClient
 from apiserver.informer_oracle import POD_INDEXERS, assert_equal_to_server
 from informer.informer_support import eventually
 from kubeinformer import SharedInformerFactory
+from kubeinformer.cache.reflector_state import ReflectorCounters
+from kubeinformer.filter import Filter
 
 from .accepted import AcceptedLog, state
 from .journal import Journal, invented, lost
@@ -27,14 +29,25 @@ class Follower:
         factory: on which the informer is made, with ``backlog="grow"``; its requests may go through a proxy.
         direct: a client that asks the server itself, for the fresh LIST.
         log: what the server accepted.
+        label_selector: of the pods that are meant; the log must be of these.
+        filter: of the informer.
 
     """
 
-    def __init__(self, factory: SharedInformerFactory, direct: ApiClient, log: AcceptedLog) -> None:
+    def __init__(
+        self,
+        factory: SharedInformerFactory,
+        direct: ApiClient,
+        log: AcceptedLog,
+        *,
+        label_selector: str = "",
+        filter: Filter | None = None,
+    ) -> None:
         self.factory = factory
         self.direct = direct
         self.log = log
-        self.informer = factory.core().v1().pods().informer()
+        self._label_selector = label_selector
+        self.informer = factory.core().v1().pods(label_selector=label_selector, filter=filter).informer()
         self.informer.add_indexers(POD_INDEXERS)
         self.journal = Journal()
         self.informer.add_event_handler(self.journal, backlog="grow")
@@ -70,9 +83,16 @@ class Follower:
         gaps = self._begun_with is None or bool(self.relists_since_start())
         return len(lost(self.log.entries(), list(self.journal.told), since=self._since, gaps=gaps))
 
+    def counters(self) -> ReflectorCounters:
+        """What its reflector has done; of an informer with one source."""
+        (reflector,) = self.informer.controller.reflectors.values()
+        return reflector.counters()
+
     def check(self, timeout: float = TIMEOUT) -> None:
         """Wait until the cache equals a fresh LIST, then compare all there is. Nobody may write meanwhile."""
-        objects = assert_equal_to_server(self.direct, self.informer, self.journal, timeout=timeout)
+        objects = assert_equal_to_server(
+            self.direct, self.informer, self.journal, label_selector=self._label_selector, timeout=timeout
+        )
         entries = self.log.entries()
         listed = {key: int(obj["metadata"]["resourceVersion"]) for key, obj in objects.items()}
         assert listed == state(entries), "the LIST is what the server accepted"

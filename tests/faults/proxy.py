@@ -14,7 +14,7 @@ import ssl
 import struct
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
@@ -29,22 +29,29 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 
 @dataclass(frozen=True)
 class Request:
-    """What the client sent. `verb` is "watch" (also of a watch-list), "list" or, of all else, the method."""
+    """What the client sent. `verb` is "watch-list", "watch", "list" or, of all else, the method."""
 
     method: str
     target: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | None
 
     @property
     def query(self) -> dict[str, str]:
         return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.target).query))
 
+    def target_without(self, names: Collection[str]) -> str:
+        """The target, less these parameters of its query."""
+        path, mark, query = self.target.partition("?")
+        return path + mark + "&".join(one for one in query.split("&") if one.partition("=")[0] not in names)
+
     @property
     def verb(self) -> str:
         if self.method != "GET":
             return self.method
-        return "watch" if self.query.get("watch") in ("true", "1") else "list"
+        if self.query.get("watch") not in ("true", "1"):
+            return "list"
+        return "watch-list" if self.query.get("sendInitialEvents") == "true" else "watch"
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Rule:
     body: Body | None
     headers: Mapping[str, str]
     framing: Framing
+    without: Collection[str]
     hits: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
     """Set when it has acted on a request."""
@@ -125,19 +133,21 @@ class Proxy:
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
         framing: Framing = "chunked",
+        without: Collection[str] = (),
     ) -> Rule:
         """Add a rule; the first one that covers a request acts on it, alone.
 
         Args:
-            verb: the requests meant, see `Request`; None = all.
+            verb: the requests meant, see `Request`; "watch" means watch-lists too; None = all.
             times: how many of them, None = until `off`.
             answer: said without asking the server; or `Reset()`, `Silence()` or `CutOff()`.
             body: what becomes of the body of the server's answer, see `bodies`.
             headers: of the answer, over the server's.
             framing: "close" sends a body without chunks, so that the end of the connection ends it.
+            without: parameters of the query that the server does not get to see.
 
         """
-        rule = Rule(verb, times, answer, body, headers or {}, framing)
+        rule = Rule(verb, times, answer, body, headers or {}, framing, without)
         with self._lock:
             self._rules.append(rule)
         return rule
@@ -178,7 +188,8 @@ class Proxy:
         with self._lock:
             self.requests.append(request)
             for rule in self._rules:
-                if rule.verb not in (None, request.verb) or rule.hits == rule.times:
+                covered = rule.verb in (None, request.verb) or (rule.verb, request.verb) == ("watch", "watch-list")
+                if not covered or rule.hits == rule.times:
                     continue
                 rule.hits += 1
                 rule.reached.set()
@@ -270,11 +281,11 @@ class Link:
                     if not self._frozen:
                         self._answer(request)
                     elif self._forgotten:
-                        raise Reset
+                        self._reset_at_close()
             except Silence:
                 self._frozen = True
             except Reset:
-                if not self._frozen or self._forgotten:
+                if not self._frozen:
                     self._reset_at_close()
             except (CutOff, OSError, http.client.HTTPException, ValueError):
                 pass
@@ -300,7 +311,7 @@ class Link:
             self._far = far.sock
             headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
             try:
-                far.request(request.method, request.target, request.body or None, headers)
+                far.request(request.method, request.target_without(rule.without if rule else ()), request.body, headers)
                 response = far.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 raise Reset from error
@@ -352,7 +363,7 @@ def _read_request(incoming: BinaryIO) -> Request | None:
     method, target, _ = line.split(" ")
     headers = {name.lower(): value for name, value in http.client.parse_headers(incoming).items()}
     body = incoming.read(int(headers.get("content-length", "0")))
-    return Request(method, target, headers, body)
+    return Request(method, target, headers, body or None)
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
