@@ -77,10 +77,14 @@ class Embedded:
 
     def follow(self, api_client: ApiClient | None = None, *, compression: bool = False, **options: Any) -> Follower:
         """Make a follower whose requests go through the proxy; the other keywords are those of ControllerOptions."""
-        client = api_client or ApiClient(Configuration(host=self.proxy.url))
+        client = api_client or self.client()
         given = {"transport": self._transport(client, compression=True)} if compression else {}
         factory = self.make_factory(client, options=options, **given)
         return Follower(factory, self.server.api_client(), StorageLog(self.server))
+
+    def client(self) -> ApiClient:
+        """Make a client that goes through the proxy."""
+        return ApiClient(Configuration(host=self.proxy.url))
 
     def end_watch(self, follower: Follower) -> None:
         """End its watch after an event, as one that lived long: the next request is that for the next watch."""

@@ -26,11 +26,22 @@ class Told:
 
 
 class Journal(Replay):
-    """A `Replay` that also keeps the versions."""
+    """A `Replay` that also keeps the versions.
+
+    Attributes:
+        may_repeat: the server tells one change twice, and an update from a version to itself is no fault; a program
+            takes it for a resync.
+
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.told: list[Told] = []
+        self.may_repeat = False
+
+    def on_update(self, old: KubeObject, new: KubeObject) -> None:
+        if not (self.may_repeat and old == new):
+            super().on_update(old, new)
 
     def on_delete(self, obj: KubeObject | DeletedFinalStateUnknown) -> None:
         if isinstance(obj, DeletedFinalStateUnknown):

@@ -74,6 +74,7 @@ class Rule:
     headers: Mapping[str, str]
     framing: Framing
     without: Collection[str]
+    when: Callable[[Request], bool]
     hits: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
     """Set when it has acted on a request."""
@@ -134,6 +135,7 @@ class Proxy:
         headers: Mapping[str, str] | None = None,
         framing: Framing = "chunked",
         without: Collection[str] = (),
+        when: Callable[[Request], bool] = lambda _: True,
     ) -> Rule:
         """Add a rule; the first one that covers a request acts on it, alone.
 
@@ -145,9 +147,10 @@ class Proxy:
             headers: of the answer, over the server's.
             framing: "close" sends a body without chunks, so that the end of the connection ends it.
             without: parameters of the query that the server does not get to see.
+            when: asked last whether a request is meant.
 
         """
-        rule = Rule(verb, times, answer, body, headers or {}, framing, without)
+        rule = Rule(verb, times, answer, body, headers or {}, framing, without, when)
         with self._lock:
             self._rules.append(rule)
         return rule
@@ -189,7 +192,7 @@ class Proxy:
             self.requests.append(request)
             for rule in self._rules:
                 covered = rule.verb in (None, request.verb) or (rule.verb, request.verb) == ("watch", "watch-list")
-                if not covered or rule.hits == rule.times:
+                if not covered or rule.hits == rule.times or not rule.when(request):
                     continue
                 rule.hits += 1
                 rule.reached.set()
