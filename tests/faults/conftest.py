@@ -95,9 +95,15 @@ class Embedded:
 
 
 @pytest.fixture
-def embedded(make_factory: MakeFactory, transport: str) -> Iterator[Embedded]:
+def server_and_proxy() -> Iterator[tuple[APIServer, Proxy]]:
     with APIServer() as server, Proxy(server.url) as proxy:
-        yield Embedded(server, proxy, make_factory, transport)
+        yield server, proxy
+
+
+@pytest.fixture
+def embedded(server_and_proxy: tuple[APIServer, Proxy], make_factory: MakeFactory, transport: str) -> Embedded:
+    """An embedded server behind a proxy, which outlive the factories."""
+    return Embedded(*server_and_proxy, make_factory, transport)
 
 
 # -- the record --------------------------------------------------------------------------------------------------------

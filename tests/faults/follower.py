@@ -98,4 +98,4 @@ class Follower:
         assert listed == state(entries), "the LIST is what the server accepted"
         assert invented(entries, list(self.journal.told)) == []
         assert self.lost() == 0
-        assert self.informer.has_synced()
+        eventually(self.informer.has_synced, "it is synced, which may come a moment after its objects")

@@ -29,8 +29,8 @@ class Journal(Replay):
     """A `Replay` that also keeps the versions.
 
     Attributes:
-        may_repeat: the server tells one change twice, and an update from a version to itself is no fault; a program
-            takes it for a resync.
+        may_repeat: the server tells changes twice, so an update from a version to itself (a program takes it for a
+            resync) and the deletion of what is not there (§65) are no faults.
 
     """
 
@@ -44,6 +44,8 @@ class Journal(Replay):
             super().on_update(old, new)
 
     def on_delete(self, obj: KubeObject | DeletedFinalStateUnknown) -> None:
+        if self.may_repeat and obj.key not in self.state:
+            return
         if isinstance(obj, DeletedFinalStateUnknown):
             self.told.append(Told("tombstone", obj.key, obj.uid, int(obj.resource_version or 0)))
         super().on_delete(obj)

@@ -46,12 +46,12 @@ def test_f06_410_in_a_body_without_chunks(embedded: Embedded, outcome: Outcome, 
 @VERBS
 def test_f18_objects_of_more_than_a_megabyte(embedded: Embedded, outcome: Outcome, verb: str) -> None:
     """Objects of 1.4 MB, as large as etcd takes them, in a list and in a watch."""
-    for number in range(3):
+    for number in range(2):
         embedded.server.create(pod(f"large-{number}", size=1_400_000))
     follower = embedded.follow(use_watch_list=verb == "watch-list")
     follower.start()
     outcome.begins(bound="nothing: no fault to a reader of any line")
-    for number in range(3):
+    for number in range(2):
         embedded.server.update(pod(f"large-{number}", size=1_400_000, labels={"app": "changed"}))
         embedded.server.create(pod(f"larger-{number}", size=1_400_000))
     outcome.recovered(follower)
