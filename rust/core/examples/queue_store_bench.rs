@@ -90,10 +90,10 @@ impl Side {
         }
     }
 
-    fn process(&mut self, mut items: Vec<Item<Prepared>>) {
+    fn process(&mut self, items: Vec<Item<Prepared>>) {
         let writes = &mut self.writes;
-        for item in &mut items {
-            for delta in item.deltas.drain(..) {
+        for item in items {
+            for delta in item.deltas {
                 let DeltaObject::Object(object) = delta.object else {
                     unreachable!("updates carry objects");
                 };

@@ -22,7 +22,6 @@ pub use plain::Plain;
 pub use view::ObjectView;
 
 use crate::error::ScanError;
-use crate::hashing::hash;
 use compressed::Compressed;
 use spans::Span;
 use std::borrow::Cow;
@@ -100,7 +99,7 @@ impl Object {
         text: String,
         raw_len: u32,
         namespace_len: u32,
-        key_len: u32,
+        (key_hash, key_len): (u64, u32),
         texts: Texts,
         sections: Sections,
     ) -> Self {
@@ -109,9 +108,8 @@ impl Object {
             text.capacity(),
             "the text of an object is allocated once"
         );
-        let key = &text[raw_len as usize..(raw_len + key_len) as usize];
         Self {
-            key_hash: hash(key),
+            key_hash,
             text: text.into_boxed_str(),
             key_at: raw_len,
             namespace_len,

@@ -3,30 +3,30 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 
 use bytes::Bytes;
 use http::{header, HeaderMap};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::gunzip::Gunzip;
-use crate::link::Link;
+use crate::http1;
+use crate::link::{Incoming, Link};
 
 /// See the [module](self).
 pub struct Body {
     incoming: Incoming,
-    link: Link,
     client: Arc<Client>,
     coding: Coding,
-    /// Of a piece that was more than was asked for.
-    rest: Bytes,
+    /// What the last read gave, unless it lies in the buffer of the connection.
+    pieces: Vec<Bytes>,
     /// What broke it off, to be told after the pieces before.
     failed: Option<Error>,
     broken: bool,
     ended: bool,
+    /// Of HTTP/2.
     announced: Option<u64>,
     got: u64,
 }
@@ -38,12 +38,7 @@ enum Coding {
 }
 
 impl Body {
-    pub(crate) fn new(
-        incoming: Incoming,
-        headers: &HeaderMap,
-        link: Link,
-        client: Arc<Client>,
-    ) -> Self {
+    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, client: Arc<Client>) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let coding = text(header::CONTENT_ENCODING).unwrap_or_default().trim();
         let coding = match coding.to_ascii_lowercase().as_str() {
@@ -53,10 +48,9 @@ impl Body {
         };
         Self {
             incoming,
-            link,
             client,
             coding,
-            rest: Bytes::new(),
+            pieces: Vec::new(),
             failed: None,
             broken: false,
             ended: false,
@@ -67,51 +61,66 @@ impl Body {
 
     /// Whether the server has sent all of it, and all was read.
     pub fn is_at_end(&self) -> bool {
-        self.rest.is_empty() && !self.broken && (self.ended || self.incoming.is_end_stream())
+        let all_came = match &self.incoming {
+            Incoming::Http1(incoming) => incoming.is_at_end(),
+            Incoming::Http2(incoming) => incoming.is_end_stream(),
+        };
+        let all_decoded = match &self.coding {
+            Coding::Gzip(gunzip) => gunzip.is_idle(),
+            Coding::Plain | Coding::Unknown(_) => true,
+        };
+        !self.broken && (self.ended || (all_came && all_decoded))
     }
 
-    /// Adds what is there to `pieces`, up to about `limit` bytes; waits while nothing is. Adds nothing at the end.
+    /// Reads what is there, about `limit` bytes of it at most; waits while nothing is. It gave nothing iff the body is at
+    /// its end.
     ///
     /// Can be called off: nothing is lost, and the next call goes on. Who calls has the deadline.
-    pub async fn read(&mut self, pieces: &mut Vec<Bytes>, limit: usize) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_read(cx, pieces, limit)).await
+    pub async fn read(&mut self, limit: usize) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_read(cx, limit)).await
+    }
+
+    /// What the last read gave.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        match (&self.incoming, &self.coding) {
+            (Incoming::Http1(incoming), Coding::Plain) => incoming.pieces().collect(),
+            _ => self.pieces.iter().map(AsRef::as_ref).collect(),
+        }
     }
 
     /// The connection can serve the next request iff the body was read to its end.
     pub fn give_back(self) {
-        if self.is_at_end() {
-            self.client.put(self.link);
+        let is_at_end = self.is_at_end();
+        if let (Incoming::Http1(incoming), true) = (self.incoming, is_at_end) {
+            if let Some(connection) = incoming.into_connection() {
+                self.client.put(Link::Http1(connection));
+            }
         }
     }
 
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        pieces: &mut Vec<Bytes>,
-        limit: usize,
-    ) -> Poll<Result<(), Error>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<(), Error>> {
+        if let (Incoming::Http1(incoming), Coding::Plain) = (&mut self.incoming, &self.coding) {
+            return incoming.poll_read(cx);
+        }
+        self.pieces.clear();
         let mut left = limit;
         while left > 0 && !self.ended && !self.broken {
-            if self.rest.is_empty() {
-                match self.poll_piece(cx) {
-                    Poll::Pending if left == limit => return Poll::Pending,
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(Some(piece))) => self.rest = piece,
-                    Poll::Ready(Ok(None)) => self.ended = true,
-                    Poll::Ready(Err(error)) => {
-                        self.failed = Some(error);
-                        self.broken = true;
-                        break;
-                    }
+            match self.poll_piece(cx) {
+                Poll::Pending if self.pieces.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+                Poll::Ready(Ok(Some(piece))) if piece.is_empty() => {}
+                Poll::Ready(Ok(Some(piece))) => {
+                    left = left.saturating_sub(piece.len());
+                    self.pieces.push(piece);
+                }
+                Poll::Ready(Ok(None)) => self.ended = true,
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error);
+                    self.broken = true;
                 }
             }
-            let piece = self.rest.split_to(self.rest.len().min(left));
-            if !piece.is_empty() {
-                left -= piece.len();
-                pieces.push(piece);
-            }
         }
-        if left == limit && self.broken {
+        if self.pieces.is_empty() && self.broken {
             let again = || Error::Failed("the body broke off before".to_owned());
             return Poll::Ready(Err(self.failed.take().unwrap_or_else(again)));
         }
@@ -125,9 +134,8 @@ impl Body {
                 return Poll::Ready(Ok(Some(decoded)));
             }
         }
-        let Poll::Ready(data) = self.poll_data(cx)? else {
-            return Poll::Pending;
-        };
+        let data = ready!(self.poll_data(cx))?;
+        self.got += data.as_ref().map_or(0, |data| data.len() as u64);
         Poll::Ready(match (&mut self.coding, data) {
             (Coding::Plain, data) => Ok(data),
             (Coding::Gzip(gunzip), Some(data)) => {
@@ -143,26 +151,20 @@ impl Body {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        loop {
-            let mut frame = Pin::new(&mut self.incoming).poll_frame(cx);
-            if frame.is_pending() {
-                self.link.poll(cx);
-                frame = Pin::new(&mut self.incoming).poll_frame(cx);
-            }
-            return match frame {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(None) => Poll::Ready(Ok(None)),
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.broken(&error))),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    // Allowed in HTTP/2, and not the end.
-                    Ok(data) if data.is_empty() => continue,
-                    Ok(data) => {
-                        self.got += data.len() as u64;
-                        Poll::Ready(Ok(Some(data)))
-                    }
-                    Err(_trailers) => continue,
-                },
-            };
+        match &mut self.incoming {
+            Incoming::Http1(incoming) => poll_joined(incoming, cx),
+            Incoming::Http2(incoming) => loop {
+                return match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+                    None => Poll::Ready(Ok(None)),
+                    Some(Err(error)) => Poll::Ready(Err(self.broken(&error))),
+                    Some(Ok(frame)) => match frame.into_data() {
+                        // Allowed, and not the end.
+                        Ok(data) if data.is_empty() => continue,
+                        Ok(data) => Poll::Ready(Ok(Some(data))),
+                        Err(_trailers) => continue,
+                    },
+                };
+            },
         }
     }
 
@@ -175,4 +177,14 @@ impl Body {
             },
         }
     }
+}
+
+/// All that there is, in a buffer of its own; None at the end.
+fn poll_joined(
+    incoming: &mut http1::Incoming,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>, Error>> {
+    ready!(incoming.poll_read(cx))?;
+    let joined: Vec<u8> = incoming.pieces().flatten().copied().collect();
+    Poll::Ready(Ok((!joined.is_empty()).then(|| joined.into())))
 }

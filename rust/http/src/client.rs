@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
 use http::{header, HeaderMap, HeaderValue, Request, Uri};
-use http_body_util::Empty;
-use hyper::client::conn::http2;
 use kubeinformer_core::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::body::Body;
 use crate::connect::Origin;
 use crate::error::Error;
-use crate::link::{Get, Link, SendError};
+use crate::link::{Http2, Link, SendError};
 use crate::stop::Stop;
 
 /// An idle connection that is older is not used: what lies between may have forgotten it without a word.
@@ -60,7 +58,7 @@ pub struct Client {
     /// Of HTTP/1.1; what was used last is used next.
     idle: Mutex<Vec<Idle>>,
     /// The connection of HTTP/2, which all requests share.
-    shared: Mutex<Option<http2::SendRequest<Empty<bytes::Bytes>>>>,
+    shared: Mutex<Option<Http2>>,
 }
 
 impl Client {
@@ -99,7 +97,7 @@ impl Client {
         wanted: &Wanted,
         timeouts: Timeouts,
     ) -> Result<Answer, Error> {
-        while let Some(link) = self.known().await {
+        while let Some(link) = self.known() {
             match self.send(link, wanted, timeouts).await {
                 Err(SendError::Unsent(_)) => {}
                 Err(SendError::Failed(error)) => return Err(error),
@@ -117,9 +115,7 @@ impl Client {
 
     async fn connect(&self, timeout: Duration) -> Result<Link, Error> {
         let (stream, is_http2) = self.origin.connect(timeout).await?;
-        let mut link = Link::new(stream, is_http2).await?;
-        // The first step of a connection makes it ready for a request.
-        let _ = link.is_open().await;
+        let link = Link::new(stream, is_http2).await?;
         if let Link::Http2(sender) = &link {
             *self.shared.lock() = Some(sender.clone());
         }
@@ -127,18 +123,18 @@ impl Client {
     }
 
     /// A connection that is open as far as anybody can know.
-    async fn known(&self) -> Option<Link> {
+    fn known(&self) -> Option<Link> {
         let shared = self.shared.lock().clone();
         if let Some(sender) = shared {
-            let mut link = Link::Http2(sender);
-            if link.is_open().await {
+            let link = Link::Http2(sender);
+            if link.is_open() {
                 return Some(link);
             }
             *self.shared.lock() = None;
         }
         loop {
-            let Idle { mut link, since } = self.idle.lock().pop()?;
-            if since.elapsed() < MAX_IDLE && link.is_open().await {
+            let Idle { link, since } = self.idle.lock().pop()?;
+            if since.elapsed() < MAX_IDLE && link.is_open() {
                 return Some(link);
             }
         }
@@ -146,34 +142,31 @@ impl Client {
 
     /// Takes back a connection whose answer was read to its end.
     pub(crate) fn put(&self, link: Link) {
-        if matches!(link, Link::Http1 { .. }) {
-            let since = Instant::now();
-            self.idle.lock().push(Idle { link, since });
-        }
+        let since = Instant::now();
+        self.idle.lock().push(Idle { link, since });
     }
 
     async fn send(
         self: &Arc<Self>,
-        mut link: Link,
+        link: Link,
         wanted: &Wanted,
         timeouts: Timeouts,
     ) -> Result<Answer, SendError> {
         let request = self
             .request(wanted, matches!(link, Link::Http2(_)))
             .map_err(SendError::Failed)?;
-        let (head, incoming) = timeout(timeouts.read, link.send(request))
+        let (status, headers, incoming) = timeout(timeouts.read, link.send(request))
             .await
-            .map_err(|_| SendError::Failed(Error::Silent))??
-            .into_parts();
-        let body = Body::new(incoming, &head.headers, link, Arc::clone(self));
+            .map_err(|_| SendError::Failed(Error::Silent))??;
+        let body = Body::new(incoming, &headers, Arc::clone(self));
         Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
+            status: status.as_u16(),
+            headers,
             body,
         })
     }
 
-    fn request(&self, wanted: &Wanted, is_http2: bool) -> Result<Get, Error> {
+    fn request(&self, wanted: &Wanted, is_http2: bool) -> Result<Request<()>, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
         let mut headers = wanted.headers.clone();
         let mut parts = http::uri::Parts::default();
@@ -197,7 +190,7 @@ impl Client {
             headers.extend(proxy.headers.clone());
         }
         let uri = Uri::from_parts(parts).map_err(|error| failed(&error))?;
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(());
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)

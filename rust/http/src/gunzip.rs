@@ -35,6 +35,11 @@ impl Gunzip {
         self.waiting = piece;
     }
 
+    /// Whether all that was put in is decoded.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// What comes of the next bytes, empty pieces included; None when there are none.
     pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if self.waiting.is_empty() {

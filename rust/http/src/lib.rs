@@ -10,6 +10,7 @@ pub mod client;
 pub mod connect;
 pub mod error;
 mod gunzip;
+mod http1;
 mod link;
 pub mod pump;
 pub mod runtime;

@@ -1,24 +1,15 @@
-//! `Link`: a connection that speaks HTTP.
-//!
-//! One of HTTP/1.1 is driven by whoever waits for something of it, in the same task: a watch event is one frame, and handing
-//! each from task to task would cost more than all else. Nobody looks at an idle one, so it is asked whether it is still open
-//! before it is used.
+//! `Link`: a connection that takes requests, of either version of HTTP.
 
-use std::future::{poll_fn, Future};
-use std::io;
-use std::net::TcpStream;
-use std::pin::pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2, TrySendError};
+use hyper::client::conn::{http2, TrySendError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use crate::error::Error;
+use crate::http1::{self, Http1};
 use crate::stream::Stream;
 
 /// client-go's health check of HTTP/2.
@@ -30,23 +21,19 @@ const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 64 << 20;
 const FRAME: u32 = 256 << 10;
 
-/// Bytes of a read. A new buffer is needed for each, as the frames before are still there to be fed; larger ones would be
-/// fresh memory of the kernel's every time.
-const READ: usize = 64 << 10;
-
-pub(crate) type Get = Request<Empty<Bytes>>;
-type Http1 = http1::Connection<TokioIo<Stream>, Empty<Bytes>>;
+pub(crate) type Http2 = http2::SendRequest<Empty<Bytes>>;
 
 /// See the [module](self).
 pub(crate) enum Link {
-    Http1 {
-        sender: http1::SendRequest<Empty<Bytes>>,
-        /// None once it is closed.
-        connection: Option<Box<Http1>>,
-        /// The event loop may not have seen yet that the server has closed; the kernel has.
-        socket: TcpStream,
-    },
-    Http2(http2::SendRequest<Empty<Bytes>>),
+    Http1(Box<Http1>),
+    /// One of many on the same connection.
+    Http2(Http2),
+}
+
+/// A body while it comes.
+pub(crate) enum Incoming {
+    Http1(http1::Incoming),
+    Http2(hyper::body::Incoming),
 }
 
 /// Why there is no answer.
@@ -59,19 +46,10 @@ pub(crate) enum SendError {
 impl Link {
     pub async fn new(stream: Stream, is_http2: bool) -> Result<Self, Error> {
         if !is_http2 {
-            let socket = stream.socket().map_err(|error| Error::of(&error))?;
-            let (sender, connection) = http1::Builder::new()
-                .read_buf_exact_size(Some(READ))
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(|error| Error::of(&error))?;
-            return Ok(Self::Http1 {
-                sender,
-                connection: Some(Box::new(connection)),
-                socket,
-            });
+            let connection = Http1::new(stream).map_err(|error| Error::of(&error))?;
+            return Ok(Self::Http1(Box::new(connection)));
         }
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -82,71 +60,39 @@ impl Link {
             .await
             .map_err(|error| Error::of(&error))?;
         tokio::spawn(connection);
+        sender.ready().await.map_err(|error| Error::of(&error))?;
         Ok(Self::Http2(sender))
     }
 
-    /// Goes on with the connection, as far as that is possible now.
-    pub fn poll(&mut self, cx: &mut Context<'_>) {
-        if let Self::Http1 { connection, .. } = self {
-            poll_connection(connection, cx);
-        }
-    }
-
     /// Whether it takes a request now.
-    pub async fn is_open(&mut self) -> bool {
-        poll_fn(|cx| {
-            self.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
+    pub fn is_open(&self) -> bool {
         match self {
-            Self::Http1 {
-                sender,
-                connection,
-                socket,
-            } => connection.is_some() && sender.is_ready() && is_quiet(socket),
+            Self::Http1(connection) => connection.is_open(),
             Self::Http2(sender) => !sender.is_closed(),
         }
     }
 
     /// Sends a request and waits for the head of the answer.
-    pub async fn send(&mut self, request: Get) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(
+        self,
+        request: Request<()>,
+    ) -> Result<(StatusCode, HeaderMap, Incoming), SendError> {
         match self {
-            Self::Http1 {
-                sender, connection, ..
-            } => {
-                let mut answer = pin!(sender.try_send_request(request));
-                poll_fn(|cx| {
-                    if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                        return Poll::Ready(answer);
-                    }
-                    poll_connection(connection, cx);
-                    answer.as_mut().poll(cx)
-                })
-                .await
+            Self::Http1(connection) => {
+                let (head, incoming) = connection.send(&request).await?;
+                Ok((head.status, head.headers, Incoming::Http1(incoming)))
             }
-            Self::Http2(sender) => sender.try_send_request(request).await,
-        }
-        .map_err(not_sent)
-    }
-}
-
-/// Whether there is nothing to read, not even the end. What a server says without being asked is its goodbye.
-fn is_quiet(socket: &TcpStream) -> bool {
-    let peeked = socket.peek(&mut [0]);
-    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-}
-
-fn poll_connection(connection: &mut Option<Box<Http1>>, cx: &mut Context<'_>) {
-    if let Some(open) = connection {
-        // What it failed with is told to the request or the body.
-        if pin!(open).poll(cx).is_ready() {
-            *connection = None;
+            Self::Http2(mut sender) => {
+                let request = request.map(|()| Empty::new());
+                let answer = sender.try_send_request(request).await.map_err(not_sent)?;
+                let (head, incoming) = answer.into_parts();
+                Ok((head.status, head.headers, Incoming::Http2(incoming)))
+            }
         }
     }
 }
 
-fn not_sent(mut error: TrySendError<Get>) -> SendError {
+fn not_sent<B>(mut error: TrySendError<B>) -> SendError {
     let is_unsent = error.take_message().is_some();
     let error = Error::of(error.error());
     if is_unsent {

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use kubeinformer_core::source::ReadError;
 use tokio::task::{block_in_place, yield_now};
 use tokio::time::{sleep, sleep_until, Instant};
@@ -95,7 +94,6 @@ pub async fn pump(
     let mut stopped = pin!(stop.wait());
     // It is set anew when it fires, not for each piece.
     let mut timer = pin!(sleep_until(silent.min(end)));
-    let mut pieces = Vec::new();
     loop {
         tokio::select! {
             biased;
@@ -105,7 +103,7 @@ pub async fn pump(
         tokio::select! {
             biased;
             () = &mut stopped => return Err(Error::Stopped),
-            read = body.read(&mut pieces, PIECE) => read?,
+            read = body.read(PIECE) => read?,
             () = &mut timer => {
                 let now = Instant::now();
                 if now >= end {
@@ -118,11 +116,11 @@ pub async fn pump(
                 continue;
             }
         }
+        let pieces = body.pieces();
         if pieces.is_empty() {
             return Ok(Pumped::Over);
         }
         let fed = feed(sink, &pieces).map_err(Error::Read)?;
-        pieces.clear();
         let now = Instant::now();
         heard.note(now);
         silent = after(now, limits.silence);
@@ -143,7 +141,7 @@ async fn room(sink: &mut dyn Sink) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn feed(sink: &mut dyn Sink, pieces: &[Bytes]) -> Result<Fed, ReadError> {
+fn feed(sink: &mut dyn Sink, pieces: &[&[u8]]) -> Result<Fed, ReadError> {
     if sink.blocks() {
         return block_in_place(|| sink.feed(pieces));
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use kubeinformer_core::source::{ListReader, ReadError, Relist, Source, WatchReader};
 use kubeinformer_core::sync::Mutex;
 
@@ -24,7 +23,7 @@ pub trait Sink: Send {
     fn has_room(&mut self) -> Result<bool, ReadError>;
 
     /// Reads on.
-    fn feed(&mut self, pieces: &[Bytes]) -> Result<Fed, ReadError>;
+    fn feed(&mut self, pieces: &[&[u8]]) -> Result<Fed, ReadError>;
 
     /// Whether `feed` may wait for another thread.
     fn blocks(&self) -> bool;
@@ -47,10 +46,10 @@ impl Sink for WatchSink {
         }
     }
 
-    fn feed(&mut self, pieces: &[Bytes]) -> Result<Fed, ReadError> {
+    fn feed(&mut self, pieces: &[&[u8]]) -> Result<Fed, ReadError> {
         let mut reader = self.reader.lock();
         let bookmarks = reader.progress().bookmarks;
-        let over = reader.feed_all(&self.source, pieces.iter().map(AsRef::as_ref))?;
+        let over = reader.feed_all(&self.source, pieces.iter().copied())?;
         Ok(match reader.progress().bookmarks > bookmarks {
             _ if over => Fed::Over,
             true => Fed::Look,
@@ -78,7 +77,7 @@ impl Sink for ListSink {
         Ok(true)
     }
 
-    fn feed(&mut self, pieces: &[Bytes]) -> Result<Fed, ReadError> {
+    fn feed(&mut self, pieces: &[&[u8]]) -> Result<Fed, ReadError> {
         let (mut reader, mut relist) = (self.reader.lock(), self.relist.lock());
         let (Some(reader), Some(relist)) = (reader.as_mut(), relist.as_mut()) else {
             return Err(ReadError::Closed);

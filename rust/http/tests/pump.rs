@@ -6,7 +6,6 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{mpsc, Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use kubeinformer_core::source::ReadError;
 use kubeinformer_http::body::Body;
@@ -67,8 +66,8 @@ impl Sink for Record {
         Ok(!self.full)
     }
 
-    fn feed(&mut self, pieces: &[Bytes]) -> Result<Fed, ReadError> {
-        let size = pieces.iter().map(Bytes::len).sum();
+    fn feed(&mut self, pieces: &[&[u8]]) -> Result<Fed, ReadError> {
+        let size = pieces.iter().map(|piece| piece.len()).sum();
         self.feeds.lock().expect("no panic").push(size);
         if self.broken {
             return Err(ReadError::Closed);

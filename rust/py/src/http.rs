@@ -245,22 +245,21 @@ impl HTTPExchange {
         let runtime = handle(self.of_process.birth())?;
         let exchange = self.of_process.get()?;
         let mut body = self.take_body()?;
-        let mut pieces = Vec::new();
         let read = wait::wait(py, timeout, |slice| {
             runtime.block_on(async {
                 tokio::select! {
                     biased;
                     () = exchange.stop.wait() => Some(Err(Error::Stopped)),
-                    read = within(slice, body.read(&mut pieces, PIECE)) => read,
+                    read = within(slice, body.read(PIECE)) => read,
                 }
             })
         })?;
         read.unwrap_or(Err(Error::Silent))
             .map_err(|error| self.failed(&error))?;
         exchange.heard.note_now();
-        py.detach(|| *exchange.body.lock() = Some(body));
-        let length = pieces.iter().map(bytes::Bytes::len).sum();
-        PyBytes::new_with(py, length, |target| {
+        let pieces = body.pieces();
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        let read = PyBytes::new_with(py, length, |target| {
             let mut rest = target;
             for piece in &pieces {
                 let (now, later) = rest.split_at_mut(piece.len());
@@ -268,7 +267,9 @@ impl HTTPExchange {
                 rest = later;
             }
             Ok(())
-        })
+        });
+        py.detach(|| *exchange.body.lock() = Some(body));
+        read
     }
 
     fn read_into(

@@ -3,6 +3,7 @@
 use super::spans::{Cut, Fields, Span, Text};
 use super::view::ObjectView;
 use super::{Object, Sections, Texts, TypeMeta};
+use crate::hashing::hash;
 use crate::scan::text;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -152,12 +153,16 @@ pub(super) fn object(
     let namespace = view.namespace();
     let name = view.name();
     let separator = if namespace.is_empty() { "" } else { "/" };
-    let key_len = namespace.len() + separator.len() + name.len();
+    let mut key = SmallVec::<[u8; 128]>::new();
+    for part in [&*namespace, separator, &*name] {
+        key.extend_from_slice(part.as_bytes());
+    }
+    let key = std::str::from_utf8(&key).expect("texts follow each other");
 
     let mut moves = Moves {
         view,
         pieces,
-        tail_at: raw_len as usize + key_len,
+        tail_at: raw_len as usize + key.len(),
         tail: String::new(),
     };
     let texts = Texts {
@@ -177,6 +182,8 @@ pub(super) fn object(
         owner_references: moves.span(meta.owner_references),
     };
 
+    // Before the copy: to read what was written last is to wait until all that was written before is in the cache.
+    let key_hash = hash(key);
     let mut text = String::with_capacity(moves.tail_at + moves.tail.len());
     for part in [
         BEFORE_API_VERSION,
@@ -190,7 +197,7 @@ pub(super) fn object(
     for piece in &moves.pieces {
         text.push_str(&view.text[piece.start as usize..piece.end as usize]);
     }
-    for part in [&*namespace, separator, &*name, &*moves.tail] {
+    for part in [key, &*moves.tail] {
         text.push_str(part);
     }
     let namespace_len = namespace.len() as u32;
@@ -198,7 +205,7 @@ pub(super) fn object(
         text,
         raw_len,
         namespace_len,
-        key_len as u32,
+        (key_hash, key.len() as u32),
         texts,
         sections,
     )

@@ -62,7 +62,7 @@ pub(super) fn last_value<'a>(json: &'a str, name: &str) -> Option<&'a str> {
         return None;
     }
     while let Ok(Some(key)) = cursor.next_key(&mut first) {
-        let matches = *cursor.key(key) == *name.as_bytes();
+        let matches = cursor.is_key(key, name.as_bytes());
         let Ok((start, end)) = cursor.skip_value() else {
             break;
         };
@@ -86,9 +86,10 @@ pub(super) fn top_level<'a>(object: &'a Plain<'_>, name: &str) -> Option<&'a str
     let mut cursor = Cursor::new(json.as_bytes(), 1);
     let mut first = true;
     let mut found = None;
+    let parts = object.parts();
     while let Ok(Some(key)) = cursor.next_key(&mut first) {
         let start = cursor.pos;
-        match object.known_end(start) {
+        match parts.end_of(start) {
             Some(end) => cursor.pos = end,
             None => {
                 if cursor.skip_value().is_err() {
@@ -96,7 +97,7 @@ pub(super) fn top_level<'a>(object: &'a Plain<'_>, name: &str) -> Option<&'a str
                 }
             }
         }
-        if *cursor.key(key) == *name.as_bytes() {
+        if cursor.is_key(key, name.as_bytes()) {
             found = Some((start, cursor.pos));
         }
     }

@@ -79,7 +79,7 @@ fn value_of<'a>(json: &'a str, name: &str) -> Result<Option<(usize, &'a str)>, F
     let mut first = true;
     let mut found = None;
     while let Some(key) = cursor.next_key(&mut first)? {
-        let matches = *cursor.key(key) == *name.as_bytes();
+        let matches = cursor.is_key(key, name.as_bytes());
         let (start, end) = cursor.skip_value()?;
         if matches {
             found = Some((start, &json[start..end]));

@@ -1,5 +1,6 @@
 //! `Plain`: an object whose JSON can be read. Invariant: `Plain` exists iff its object's body is plain; what it gives is the
 //! same for an object and for what was compressed of it.
+use super::spans::{Part, Parts};
 use super::{fields, Body, Members, Object, OwnerReference, OwnerReferences, Sections, Strings};
 use crate::path::{Path, Segment};
 use std::borrow::Cow;
@@ -140,40 +141,25 @@ impl Plain<'_> {
             Some(Segment::Key(key)) => Some(&**key),
             _ => None,
         };
-        let sections = self.sections();
-        let (span, depth) = match (key(0)?, key(1)) {
-            ("spec", _) => (sections.spec, 1),
-            ("status", _) => (sections.status, 1),
-            ("metadata", Some("labels")) => (self.texts.labels, 2),
-            ("metadata", Some("annotations")) => (sections.annotations, 2),
-            ("metadata", Some("ownerReferences")) => (sections.owner_references, 2),
-            _ => return None,
+        let (part, depth) = match Part::of_object(key(0)?)? {
+            Part::Metadata => (Part::of_metadata(key(1)?)?, 2),
+            part => (part, 1),
         };
         let exact = path.segments().len() == depth;
-        Some((self.present(span)?, exact))
+        Some((self.present(self.parts().span(part))?, exact))
     }
 
-    /// Where a container ends that starts at `start`, if it is one that the scan has been through: `metadata`, `spec`,
-    /// `status` and members of `metadata`.
+    /// Where the parts are that the scan has been through.
     #[inline]
-    pub(crate) fn known_end(&self, start: usize) -> Option<usize> {
+    pub(crate) fn parts(&self) -> Parts {
         let sections = self.sections();
-        let inside = [
-            self.texts.labels,
-            sections.annotations,
-            sections.owner_references,
-        ];
-        let outside = [sections.metadata, sections.spec, sections.status];
-        let metadata = sections.metadata.start + 1..sections.metadata.end;
-        let in_metadata = metadata.contains(&(start as u32));
-        let known = if in_metadata {
-            &inside[..]
-        } else {
-            &outside[..]
-        };
-        known
-            .iter()
-            .find(|span| span.start as usize == start)
-            .map(|span| span.end as usize)
+        Parts {
+            metadata: sections.metadata,
+            labels: self.texts.labels,
+            annotations: sections.annotations,
+            owner_references: sections.owner_references,
+            spec: sections.spec,
+            status: sections.status,
+        }
     }
 }

@@ -69,3 +69,77 @@ pub(crate) struct MetaFields {
     pub owner_references: Span,
     pub finalizers: Span,
 }
+
+/// A part of an object of which a scan notes where it is, if it is an object or an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Metadata,
+    Labels,
+    Annotations,
+    OwnerReferences,
+    Spec,
+    Status,
+}
+
+impl Part {
+    /// The part under a key of the object.
+    pub fn of_object(key: &str) -> Option<Self> {
+        match key {
+            "metadata" => Some(Self::Metadata),
+            "spec" => Some(Self::Spec),
+            "status" => Some(Self::Status),
+            _ => None,
+        }
+    }
+
+    /// The part under a key of `metadata`.
+    pub fn of_metadata(key: &str) -> Option<Self> {
+        match key {
+            "labels" => Some(Self::Labels),
+            "annotations" => Some(Self::Annotations),
+            "ownerReferences" => Some(Self::OwnerReferences),
+            _ => None,
+        }
+    }
+}
+
+/// Where the parts of one object are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    pub metadata: Span,
+    pub labels: Span,
+    pub annotations: Span,
+    pub owner_references: Span,
+    pub spec: Span,
+    pub status: Span,
+}
+
+impl Parts {
+    #[inline]
+    pub fn span(&self, part: Part) -> Span {
+        match part {
+            Part::Metadata => self.metadata,
+            Part::Labels => self.labels,
+            Part::Annotations => self.annotations,
+            Part::OwnerReferences => self.owner_references,
+            Part::Spec => self.spec,
+            Part::Status => self.status,
+        }
+    }
+
+    /// Where the part ends that starts at `start`, if one does.
+    #[inline]
+    pub fn end_of(&self, start: usize) -> Option<usize> {
+        let spans = [
+            self.metadata,
+            self.labels,
+            self.annotations,
+            self.owner_references,
+            self.spec,
+            self.status,
+        ];
+        let start = start as u32;
+        let found = spans.iter().find(|span| span.start == start);
+        found.map(|span| span.end as usize)
+    }
+}

@@ -4,7 +4,7 @@
 use super::build;
 use super::fields::last_member;
 use super::scanner::Scanner;
-use super::spans::{Cut, Fields, Text, MAX_BYTES};
+use super::spans::{Cut, Fields, Parts, Text, MAX_BYTES};
 use super::{Object, TypeMeta};
 use crate::error::{Fault, ScanError, ScanErrorKind};
 use crate::scan::cursor::is_space;
@@ -181,8 +181,8 @@ impl<'a> ObjectView<'a> {
         last_member(labels.of(self.text), name)
     }
 
-    /// As [`Object::known_end`].
-    pub(crate) fn known_end(&self, start: usize) -> Option<usize> {
+    /// Where the parts are that the scan has been through.
+    pub(crate) fn parts(&self) -> Parts {
         let Fields {
             metadata,
             spec,
@@ -190,19 +190,14 @@ impl<'a> ObjectView<'a> {
             meta,
             ..
         } = &self.fields;
-        let known = [
-            metadata,
-            spec,
-            status,
-            &meta.labels,
-            &meta.annotations,
-            &meta.owner_references,
-            &meta.finalizers,
-        ];
-        let found = known
-            .iter()
-            .find(|span| span.is_present() && span.start as usize == start);
-        found.map(|span| span.end as usize)
+        Parts {
+            metadata: *metadata,
+            labels: meta.labels,
+            annotations: meta.annotations,
+            owner_references: meta.owner_references,
+            spec: *spec,
+            status: *status,
+        }
     }
 
     pub(crate) fn string(&self, text: Text) -> Cow<'a, str> {

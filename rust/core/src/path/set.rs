@@ -1,9 +1,10 @@
 //! Many paths in one pass. Invariant: what comes out for each path is what a decoder that takes the last of duplicate keys
 //! would find there, in the order of the document; the pass goes through a value again only if two paths lead into it in different ways
-//! (`[0]` and `[*]`), and through what no path leads into only to find its end.
+//! (`[0]` and `[*]`), and through what no path leads into only to find its end. Where a scan has noted the parts of an object that
+//! the paths lead into, the pass begins there and sees nothing else.
 use super::{JsonValue, Path, Segment};
 use crate::error::{Fault, ScanError, ScanErrorKind};
-use crate::object::spans::MAX_BYTES;
+use crate::object::spans::{Part, Parts, MAX_BYTES};
 use crate::object::view::utf8;
 use crate::object::{Object, ObjectView, Plain};
 use crate::scan::cursor::Cursor;
@@ -25,6 +26,8 @@ pub(crate) struct Node {
 pub struct PathSet {
     nodes: Vec<Node>,
     paths: Vec<Path>,
+    /// Parts of an object that all paths lead through, with their nodes; empty if there are other paths.
+    parts: Vec<(Part, usize)>,
 }
 
 /// A value that was found.
@@ -36,6 +39,9 @@ struct Hit {
     /// False once a later duplicate of a key on the way has taken its place.
     valid: bool,
 }
+
+/// The parts of an object are members of it or of its metadata.
+const PART_DEPTH: usize = 2;
 
 type Hits = SmallVec<[Hit; 8]>;
 
@@ -50,7 +56,11 @@ impl PathSet {
             }
             nodes[at].ends.push(number as u32);
         }
-        Self { nodes, paths }
+        Self {
+            parts: parts(&nodes).unwrap_or_default(),
+            nodes,
+            paths,
+        }
     }
 
     /// The paths, as they were given.
@@ -79,8 +89,7 @@ impl PathSet {
         object: &'o Plain<'_>,
         mut sink: impl FnMut(usize, JsonValue<'o>),
     ) -> Result<(), ScanError> {
-        let known_end = |start| object.known_end(start);
-        self.run(object.json(), known_end, &mut sink)
+        self.run(object.json(), Some(object.parts()), &mut sink)
             .map_err(|fault| {
                 let mut error = fault.at_base(0);
                 error.key = Some(object.key().to_owned());
@@ -94,7 +103,7 @@ impl PathSet {
         view: &'v ObjectView<'_>,
         mut sink: impl FnMut(usize, JsonValue<'v>),
     ) -> Result<(), ScanError> {
-        self.run(view.text, |start| view.known_end(start), &mut sink)
+        self.run(view.text, Some(view.parts()), &mut sink)
             .map_err(|fault| fault.at_base(view.base_offset))
     }
 
@@ -106,30 +115,32 @@ impl PathSet {
     ) -> Result<(), ScanError> {
         within_limit(json)
             .and_then(utf8)
-            .and_then(|json| self.run(json, |_| None, &mut sink))
+            .and_then(|json| self.run(json, None, &mut sink))
             .map_err(|fault| fault.at_base(0))
     }
 
     fn run<'j>(
         &self,
         json: &'j str,
-        known_end: impl Fn(usize) -> Option<usize>,
+        parts: Option<Parts>,
         sink: &mut impl FnMut(usize, JsonValue<'j>),
     ) -> Result<(), Fault> {
+        let root = &self.nodes[0];
+        if root.keys.is_empty() && root.indices.is_empty() && root.each.is_none() {
+            return Ok(());
+        }
         let mut walk = Walk {
             nodes: &self.nodes,
             cursor: Cursor::new(json.as_bytes(), 0),
-            known_end,
+            parts,
             hits: Hits::new(),
         };
-        if self.nodes[0].keys.is_empty()
-            && self.nodes[0].indices.is_empty()
-            && self.nodes[0].each.is_none()
-        {
-            return Ok(());
+        if !walk.through(&self.parts)? {
+            walk.hits.clear();
+            walk.cursor.pos = 0;
+            walk.cursor.peek()?;
+            walk.value(root, 0)?;
         }
-        walk.cursor.peek()?;
-        walk.value(&self.nodes[0], 0)?;
         for hit in walk.hits.iter().filter(|hit| hit.valid) {
             sink(
                 hit.path as usize,
@@ -138,6 +149,22 @@ impl PathSet {
         }
         Ok(())
     }
+}
+
+/// See [`PathSet::parts`]; none if there are other paths.
+fn parts(nodes: &[Node]) -> Option<Vec<(Part, usize)>> {
+    let mut parts = Vec::new();
+    for (key, next) in &nodes[0].keys {
+        let part = Part::of_object(key)?;
+        let node = &nodes[*next];
+        let inner = node.keys.iter();
+        let inner = inner.map(|(key, next)| Some((Part::of_metadata(key)?, *next)));
+        match inner.collect::<Option<Vec<_>>>() {
+            Some(inner) if part == Part::Metadata && node.ends.is_empty() => parts.extend(inner),
+            _ => parts.push((part, *next)),
+        }
+    }
+    Some(parts)
 }
 
 /// Hits are kept in 32 bits.
@@ -184,15 +211,34 @@ fn child(nodes: &mut Vec<Node>, at: usize, segment: &Segment) -> usize {
     next
 }
 
-struct Walk<'s, 'j, K> {
+struct Walk<'s, 'j> {
     nodes: &'s [Node],
     cursor: Cursor<'j>,
-    known_end: K,
+    /// Of an object that was scanned.
+    parts: Option<Parts>,
     hits: Hits,
 }
 
 /// The recursion is as deep as the longest path (at most 64), however deep the document is.
-impl<K: Fn(usize) -> Option<usize>> Walk<'_, '_, K> {
+impl Walk<'_, '_> {
+    /// Goes through parts alone, if their places tell all there is to find.
+    fn through(&mut self, parts: &[(Part, usize)]) -> Result<bool, Fault> {
+        let Some(places) = self.parts.filter(|_| !parts.is_empty()) else {
+            return Ok(false);
+        };
+        for (part, node) in parts {
+            let (span, node) = (places.span(*part), &self.nodes[*node]);
+            if span.is_present() {
+                self.cursor.pos = span.start as usize;
+                self.value(node, PART_DEPTH)?;
+            } else if !node.ends.is_empty() {
+                // There may be a value that no path leads into.
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Consumes the value at the cursor, which lies `depth` levels below the root.
     fn value(&mut self, node: &Node, depth: usize) -> Result<(), Fault> {
         let start = self.cursor.pos;
@@ -227,9 +273,10 @@ impl<K: Fn(usize) -> Option<usize>> Walk<'_, '_, K> {
     /// Consumes a value that no path leads into.
     #[inline]
     fn skip(&mut self, depth: usize) -> Result<(), Fault> {
-        // The spans that a scan keeps are those of members of the object and of its metadata.
-        if depth <= 2 {
-            if let Some(end) = (self.known_end)(self.cursor.pos) {
+        let first = self.cursor.peek()?;
+        if (1..=PART_DEPTH).contains(&depth) && matches!(first, b'{' | b'[') {
+            let known = self.parts.as_ref();
+            if let Some(end) = known.and_then(|parts| parts.end_of(self.cursor.pos)) {
                 self.cursor.pos = end;
                 return Ok(());
             }
@@ -242,9 +289,8 @@ impl<K: Fn(usize) -> Option<usize>> Walk<'_, '_, K> {
         let mut met: SmallVec<[(usize, usize, usize); 8]> = SmallVec::new();
         let mut first = true;
         while let Some(key) = self.cursor.next_key(&mut first)? {
-            let name = self.cursor.key(key);
-            let Some(&(_, next)) = node.keys.iter().find(|(key, _)| key.as_bytes() == &*name)
-            else {
+            let is_it = |(name, _): &&(Box<str>, usize)| self.cursor.is_key(key, name.as_bytes());
+            let Some(&(_, next)) = node.keys.iter().find(is_it) else {
                 self.skip(depth + 1)?;
                 continue;
             };

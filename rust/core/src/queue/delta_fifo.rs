@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::delta::{Delta, DeltaObject, DeltaType, SourceId};
 use super::gate::{Gate, WaitError};
 use crate::keyed::Keyed;
-use line::{Line, Slot};
+use line::Line;
 
 pub use line::Item;
 pub use quiet::Quiet;
@@ -92,9 +92,9 @@ impl<T: Keyed + Send + Sync + 'static> DeltaFifo<T> {
             assert!(event, "{:?} is not an event of one object", delta.kind);
             delta.initial = false;
         }
-        let slots: Vec<Slot<T>> = deltas
+        let slots: Vec<Item<T>> = deltas
             .into_iter()
-            .map(|delta| Slot::new(delta.key_hash(), delta))
+            .map(|delta| Item::new(delta.key_hash(), delta))
             .collect();
         let mut state = self.gate.lock();
         for slot in &slots {

@@ -27,6 +27,9 @@ pub(crate) struct Cursor<'a> {
     pub pos: usize,
 }
 
+// A token that is returned through memory is read back in other pieces than it was written in, for which the processor waits
+// longer than for all the rest: where keys are read, they stay in registers.
+#[allow(clippy::inline_always)]
 impl<'a> Cursor<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8], pos: usize) -> Self {
@@ -56,7 +59,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes a string whose opening quote is at `pos`.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<Token, Fault> {
         let start = self.pos + 1;
         let mut at = start;
@@ -136,7 +139,7 @@ impl<'a> Cursor<'a> {
 
     /// The next key of the object whose `{` was consumed, with `pos` at its value; `None` once the object has ended.
     /// `first` is true before the first call.
-    #[inline]
+    #[inline(always)]
     pub fn next_key(&mut self, first: &mut bool) -> Result<Option<Token>, Fault> {
         let mut byte = self.peek()?;
         if byte == b'}' {
@@ -181,6 +184,16 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn raw(&self, token: Token) -> &'a [u8] {
         &self.bytes[token.start..token.end]
+    }
+
+    /// Whether a key is `name` once its escapes are gone.
+    #[inline]
+    pub fn is_key(&self, token: Token, name: &[u8]) -> bool {
+        if token.escaped {
+            *self.key(token) == *name
+        } else {
+            self.raw(token) == name
+        }
     }
 
     /// A key as it is compared: without escapes. Bytes that are not UTF-8 equal no key.

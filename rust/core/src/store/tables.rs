@@ -193,13 +193,16 @@ impl<T: Keyed> Tables<T> {
     /// Makes the slot's entries those of `values`, in that order; lists that it is in and stays in are not touched.
     fn reindex(&mut self, slot: u32, values: Values<'_>) {
         let entries = &self.slots[slot as usize].entries;
-        let unchanged = entries.len() == values.len()
-            && entries
-                .iter()
-                .zip(values.iter())
-                .all(|(entry, value)| self.is(*entry, value));
-        if unchanged {
-            return;
+        if entries.len() == values.len() {
+            let pairs = entries.iter().copied().zip(values.iter()).enumerate();
+            let mut changed = pairs.filter(|(_, (entry, value))| !self.is(*entry, *value));
+            match (changed.next(), changed.next()) {
+                (None, _) => return,
+                (Some((place, (old, value))), None) if old.index == value.index => {
+                    return self.exchange(slot, place, old, value);
+                }
+                _ => {}
+            }
         }
         let old = std::mem::take(&mut self.slots[slot as usize].entries);
         let many = (old.len() > MANY).then(|| places_of(&old));
@@ -238,6 +241,14 @@ impl<T: Keyed> Tables<T> {
         self.spilled += spilled(&new);
         self.spilled -= spilled(&old);
         self.slots[slot as usize].entries = new;
+    }
+
+    /// Lists the slot under `value`, under which it is not, instead of what the entry at `place` says.
+    fn exchange(&mut self, slot: u32, place: usize, old: Entry, value: Value<'_>) {
+        let entry = place as u32;
+        let new = self.indices[value.index as usize].insert(value, Member { slot, entry });
+        self.slots[slot as usize].entries[place] = new;
+        self.leave(old);
     }
 
     /// Lists the slot under a value that it is not listed under.

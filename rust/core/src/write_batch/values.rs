@@ -91,7 +91,10 @@ impl IndexValues {
     /// If all texts exceed 4 GiB.
     pub fn add(&mut self, values: impl FnOnce(&mut dyn FnMut(u16, &str))) -> Range<u32> {
         let first = self.spans.len();
+        let (mut before, mut ascending) = (None, true);
         values(&mut |index, text| {
+            ascending &= before < Some(index);
+            before = Some(index);
             let start = self.text.len() as u32;
             self.text.push_str(text);
             let end = self.text.len() as u32;
@@ -102,7 +105,7 @@ impl IndexValues {
             u32::try_from(self.text.len()).is_ok(),
             "the values of a batch are below 4 GiB"
         );
-        if index_repeats(&self.spans[first..]) {
+        if !ascending && index_repeats(&self.spans[first..]) {
             self.drop_repeated(first);
         }
         first as u32..self.spans.len() as u32

@@ -14,15 +14,27 @@ use super::super::synced::InitialLists;
 use super::super::KEPT_SLOTS;
 use crate::keyed::Keyed;
 
-/// What one pop gives: everything that happened to one key since it was popped before.
-pub struct Item<T: Keyed> {
+/// One key in line, and what one pop gives: everything that happened to it since it was popped before.
+pub struct Item<T> {
     /// Oldest first, at least one, all of one key.
     pub deltas: Deltas<T>,
-    /// Whether a delta belongs to the initial list of its source (client-go's `isInInitialList`, §44).
+    /// Once popped, whether a delta belongs to the initial list of its source (client-go's `isInInitialList`, §44).
     pub initial: bool,
+    hash: u64,
+    /// Of its deltas, so that taking it out touches no object.
+    bytes: usize,
 }
 
 impl<T: Keyed> Item<T> {
+    pub(super) fn new(hash: u64, delta: Delta<T>) -> Self {
+        Self {
+            hash,
+            bytes: delta.heap_size(),
+            deltas: Deltas::from_buf([delta]),
+            initial: false,
+        }
+    }
+
     /// The key of every delta.
     pub fn key(&self) -> &str {
         self.deltas[0].expect_key()
@@ -34,38 +46,32 @@ impl<T: Keyed> fmt::Debug for Item<T> {
         f.debug_struct("Item")
             .field("deltas", &self.deltas)
             .field("initial", &self.initial)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-/// One key in line.
-pub(super) struct Slot<T> {
-    pub(super) deltas: Deltas<T>,
-    hash: u64,
-    /// Of its deltas, so that taking it out touches no object.
-    bytes: usize,
-}
-
-impl<T: Keyed> Slot<T> {
-    pub(super) fn new(hash: u64, delta: Delta<T>) -> Self {
-        Self {
-            hash,
-            bytes: delta.heap_size(),
-            deltas: Deltas::from_buf([delta]),
-        }
-    }
-}
-
-impl<T> Slot<T> {
+impl<T> Item<T> {
     pub(super) fn newest_of(&self, source: SourceId) -> Option<&Delta<T>> {
         self.deltas
             .iter()
             .rev()
             .find(|delta| delta.source == source)
     }
+
+    /// Notes that it leaves the line.
+    fn popped(&mut self, initial_lists: &mut InitialLists) {
+        for delta in &self.deltas {
+            if delta.initial {
+                self.initial = true;
+                initial_lists.popped(delta.source);
+            } else {
+                self.initial |= !initial_lists.is_populated(delta.source);
+            }
+        }
+    }
 }
 
-impl<T: Keyed> Hashed for Slot<T> {
+impl<T: Keyed> Hashed for Item<T> {
     fn hash(&self) -> u64 {
         self.hash
     }
@@ -76,7 +82,7 @@ impl<T: Keyed> Hashed for Slot<T> {
 }
 
 pub(super) struct Line<T> {
-    slots: VecDeque<Slot<T>>,
+    slots: VecDeque<Item<T>>,
     /// Number of the slot at the head, counted from the first one ever.
     head: u64,
     /// Key to number of its slot.
@@ -109,7 +115,7 @@ impl<T> Line<T> {
     }
 
     /// The slot at a place in line, 0 at the head.
-    pub(super) fn slot(&self, place: usize) -> &Slot<T> {
+    pub(super) fn slot(&self, place: usize) -> &Item<T> {
         &self.slots[place]
     }
 }
@@ -125,7 +131,7 @@ impl<T: Keyed> Line<T> {
         slot.is_some_and(|slot| slot.newest_of(source).is_some())
     }
 
-    fn find(&self, hash: u64, key: &str) -> Option<&Slot<T>> {
+    fn find(&self, hash: u64, key: &str) -> Option<&Item<T>> {
         let slot = |number: u64| &self.slots[(number - self.head) as usize];
         let found = self.numbers.find(hash, |&it| slot(it).is(hash, key));
         found.map(|number| slot(*number))
@@ -134,16 +140,20 @@ impl<T: Keyed> Line<T> {
     /// Appends a delta to its key; returns a deletion that this made superfluous, to be dropped after the lock.
     pub(super) fn push(&mut self, hash: u64, delta: Delta<T>) -> Option<Delta<T>> {
         let mut displaced = None;
-        self.slots.push_back(Slot::new(hash, delta));
+        self.slots.push_back(Item::new(hash, delta));
         self.number(self.slots.len() - 1, |delta| displaced = Some(delta));
         displaced
     }
 
     /// The same for many.
-    pub(super) fn extend(&mut self, slots: Vec<Slot<T>>) -> Vec<Delta<T>> {
+    pub(super) fn extend(&mut self, slots: Vec<Item<T>>) -> Vec<Delta<T>> {
         let mut displaced = Vec::new();
         let first = self.slots.len();
-        self.slots.extend(slots);
+        if first == 0 {
+            self.slots = slots.into();
+        } else {
+            self.slots.extend(slots);
+        }
         self.number(first, |delta| displaced.push(delta));
         displaced
     }
@@ -159,7 +169,7 @@ impl<T: Keyed> Line<T> {
         let place_of = |number: u64| (number - *head) as usize;
         let mut end = first;
         for place in first..slots.len() {
-            let Slot {
+            let Item {
                 hash, bytes: new, ..
             } = slots[place];
             *bytes += new;
@@ -192,20 +202,17 @@ impl<T: Keyed> Line<T> {
     }
 
     pub(super) fn pop(&mut self, initial_lists: &mut InitialLists) -> Option<Item<T>> {
-        let Slot {
-            deltas,
-            hash,
-            bytes,
-        } = self.slots.pop_front()?;
-        self.bytes -= bytes;
+        let mut item = self.slots.pop_front()?;
+        self.bytes -= item.bytes;
         let number = self.head;
         self.numbers
-            .find_entry(hash, |&other| other == number)
+            .find_entry(item.hash, |&other| other == number)
             .expect("a key in line has its number")
             .remove();
         self.head += 1;
         self.give_back();
-        Some(Self::item(deltas, initial_lists))
+        item.popped(initial_lists);
+        Some(item)
     }
 
     /// Up to `max` items, at least one if there is one.
@@ -223,9 +230,10 @@ impl<T: Keyed> Line<T> {
         self.numbers.clear();
         self.head += len as u64;
         self.bytes = 0;
-        let slots = self.slots.drain(..);
-        let items = slots.map(|slot| Self::item(slot.deltas, initial_lists));
-        let items = items.collect();
+        let mut items = Vec::from(std::mem::take(&mut self.slots));
+        for item in &mut items {
+            item.popped(initial_lists);
+        }
         self.give_back();
         items
     }
@@ -233,21 +241,10 @@ impl<T: Keyed> Line<T> {
     fn give_back(&mut self) {
         if self.slots.is_empty() && self.slots.capacity() > KEPT_SLOTS {
             self.slots = VecDeque::new();
+        }
+        if self.numbers.is_empty() && self.numbers.capacity() > KEPT_SLOTS {
             self.numbers = HashTable::new();
         }
-    }
-
-    fn item(deltas: Deltas<T>, initial_lists: &mut InitialLists) -> Item<T> {
-        let mut initial = false;
-        for delta in &deltas {
-            if delta.initial {
-                initial = true;
-                initial_lists.popped(delta.source);
-            } else {
-                initial |= !initial_lists.is_populated(delta.source);
-            }
-        }
-        Item { deltas, initial }
     }
 }
 
