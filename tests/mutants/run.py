@@ -6,6 +6,7 @@ with it. Everything happens in copies of the tree below target/mutants; the tree
 A patch is a unified diff behind a header of one line that says what breaks, and a line that names the test:
 
     Test: cargo --lib store::tests::a_freed_slot_is_used_again      (or `--test TARGET NAME`, of kubeinformer-core)
+    Test: cargo -p kubeinformer-http --test http1 a_body_without_a_length_ends_with_the_connection
     Test: pytest tests/conformance/test_2o_listers.py::test_s181_a_missing_name_is_not_found
     May hang: yes                                                   (optional: a test that never ends has noticed, too)
 """
@@ -62,7 +63,7 @@ def parse(path: Path) -> Mutant:
     """Read a patch. Raises ValueError if its header or its diff is not what the module says."""
     header, found, diff = path.read_text().partition("--- ")
     what, _, fields = header.partition("\n")
-    test = re.search(r"^Test: (cargo (?:--lib|--test \S+) \S+|pytest \S.*)$", fields, re.MULTILINE)
+    test = re.search(r"^Test: (cargo (?:-p \S+ )?(?:--lib|--test \S+) \S+|pytest \S.*)$", fields, re.MULTILINE)
     files = tuple(re.findall(r"^\+\+\+ b/(\S+)$", found + diff, re.MULTILINE))
     if not what.strip() or test is None or not files:
         raise ValueError(f"{path.name}: needs a line that says what it breaks, a Test: line, and a diff")
@@ -196,7 +197,8 @@ class Tree:
     def _cargo(self, target: Sequence[str], *arguments: str, limit: float = _BUILD_SECONDS) -> tuple[int | None, str]:
         cargo = os.environ.get("CARGO", "cargo")
         features = ("--features", "shuttle") if "shuttle" in target else ()
-        command = [cargo, "test", "--locked", "-p", "kubeinformer-core", *features, *target, *arguments]
+        package = () if "-p" in target else ("-p", "kubeinformer-core")
+        command = [cargo, "test", "--locked", *package, *features, *target, *arguments]
         return run(command, self.path, self._env, limit)
 
     def _pytest(self, tests: Sequence[str], limit: float) -> tuple[int | None, str]:

@@ -59,11 +59,11 @@ def test_named_pytest_tests_exist() -> None:
 def test_named_cargo_tests_exist(mutant: Mutant) -> None:
     """By the text: the function is in the file of its module, or inline in the module above a `tests` of its own."""
     *modules, name = mutant.test.split("::")
-    core = ROOT / "rust" / "core"
-    if mutant.target == ("--lib",):
-        base, roots = core / "src", []
+    package = ROOT / "rust" / ("http" if "kubeinformer-http" in mutant.target else "core")
+    if mutant.target[-1] == "--lib":
+        base, roots = package / "src", []
     else:
-        base = core / "tests" / mutant.target[-1]
+        base = package / "tests" / mutant.target[-1]
         roots = [base.with_suffix(".rs"), base / "main.rs"] if not modules else []
     while modules:
         module = base.joinpath(*modules)

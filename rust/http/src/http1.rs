@@ -218,7 +218,7 @@ impl Incoming {
 
     /// The connection, if it can serve another request.
     pub fn into_connection(self) -> Option<Box<Http1>> {
-        let is_usable = self.is_persistent && self.is_at_end() && self.connection.is_open();
+        let is_usable = self.is_persistent && self.is_at_end();
         is_usable.then_some(self.connection)
     }
 
