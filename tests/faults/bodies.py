@@ -1,7 +1,7 @@
 """What a proxy does to the body of a response: functions from the pieces that came to those that are sent on.
 
 A function is a generator; it sees the body without chunked coding. It may raise what ends the body before its end:
-`Reset`, `Silence` or `CutOff`; what it gave before that was sent. They can be chained with `chain`.
+`Reset`, `Silence` or `CutOff`; what it gave before that was sent.
 """
 
 from __future__ import annotations
@@ -30,17 +30,6 @@ class Silence(Exception):
 
 class CutOff(Exception):
     """The connection ends (FIN), without the end that the body's framing promised."""
-
-
-def chain(*bodies: Body) -> Body:
-    """All of them, the first nearest to the server."""
-
-    def chained(pieces: Pieces) -> Iterator[bytes]:
-        for body in bodies:
-            pieces = body(pieces)
-        yield from pieces
-
-    return chained
 
 
 def after(count: int, end: type[Exception]) -> Body:

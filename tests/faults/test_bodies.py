@@ -47,5 +47,5 @@ def test_events_are_rewritten() -> None:
     def rewrite(one: bodies.Event) -> list[bodies.Event]:
         return [one, one] if one["type"] == "ADDED" else []
 
-    body = bodies.chain(bodies.in_pieces_of(3), bodies.events(rewrite))
-    assert list(body([b'{"type":"ADDED"}\n{"type":"BOOKMARK"}\n'])) == [b'{"type":"ADDED"}\n' * 2]
+    pieces = bodies.in_pieces_of(3)([b'{"type":"ADDED"}\n{"type":"BOOKMARK"}\n'])
+    assert list(bodies.events(rewrite)(pieces)) == [b'{"type":"ADDED"}\n' * 2]
