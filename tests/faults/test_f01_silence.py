@@ -36,7 +36,7 @@ def test_f01_the_flow_of_a_first_list_is_dropped(embedded: Embedded, outcome: Ou
     """A load balancer drops the flow of a first list halfway, of a LIST and of a watch-list."""
     rule = embedded.proxy.rule(verb=verb, times=1, body=after(5000, Silence))
     follower = embedded.follow(**IMPATIENT, use_watch_list=verb == "watch-list")
-    outcome.begins(bound="first_byte_timeout, or watch_list_timeout")
+    outcome.begins(bound="first_byte_timeout and backoff; of a watch-list, watch_list_timeout")
     follower.factory.start()
     outcome.recovered(follower)
     assert rule.hits == 1

@@ -106,7 +106,7 @@ def test_f20_first_lists_that_break_off(embedded: Embedded, outcome: Outcome, ve
 def test_f20_a_gzip_member_that_is_cut_off(embedded: Embedded, outcome: Outcome, verb: str) -> None:
     """A compressed body ends inside its gzip member, of the first list and of a watch."""
     headers = {"Content-Encoding": "gzip"}
-    first = embedded.proxy.rule(verb=verb, times=1, body=gzip_cut_off(2000), headers=headers)
+    first = embedded.proxy.rule(verb=verb, times=1, body=gzip_cut_off(500), headers=headers)
     follower = embedded.follow(compression=True, use_watch_list=verb == "watch-list")
     outcome.begins(bound="backoff")
     follower.start()
@@ -117,6 +117,7 @@ def test_f20_a_gzip_member_that_is_cut_off(embedded: Embedded, outcome: Outcome,
     embedded.world.change(20)
     outcome.recovered(follower)
     assert first.hits == 1
+    assert (follower.counters().watch_lists, follower.counters().lists) == ((2, 0) if verb == "watch-list" else (0, 2))
 
 
 def test_f29_a_proxy_that_buffers(embedded: Embedded, outcome: Outcome) -> None:

@@ -103,6 +103,9 @@ def test_f25_another_object_under_the_same_name(embedded: Embedded, outcome: Out
     follower = embedded.follow(use_watch_list=verb == "watch-list")
     before = {name: embedded.server.create(pod(name))["metadata"]["uid"] for name in ("kept", "deleted", "recreated")}
     follower.start()
+    embedded.server.update(pod("kept", phase="Failed"))
+    follower.check()
+    follower.wait_live()
     told = len(follower.journal.told)
     embedded.server.faults.refuse_connections()
     embedded.server.faults.drop_connections()
@@ -119,6 +122,7 @@ def test_f25_another_object_under_the_same_name(embedded: Embedded, outcome: Out
         ("tombstone", "default/recreated", before["recreated"]),
         ("add", "default/recreated", another),
     ]
+    assert follower.relists_since_start() == {"expired": 1}
 
 
 SHAPES: dict[str, bytes] = {
