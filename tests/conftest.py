@@ -10,6 +10,8 @@ import signal
 
 from hypothesis import settings
 
+pytest_plugins = ["apiserver.fixtures"]
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

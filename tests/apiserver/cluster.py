@@ -86,6 +86,11 @@ class Cluster(Access):
     ) -> None:
         self.stop()
 
+    @property
+    def etcd_address(self) -> tuple[str, int]:
+        """Return where etcd listens for clients, plain HTTP."""
+        return "127.0.0.1", self._etcd_port
+
     def start(self, timeout: float = 60.0) -> None:
         """Start both; blocks until the API server is ready, at most ``timeout`` seconds each, else StartError."""
         self._write_credentials()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,20 +42,22 @@ class Answer:
 
 
 class Http:
-    """Requests to one server, a connection each."""
+    """Requests to one server, a connection each; ``tls`` verifies it, ``token`` is for it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None, token: str = "") -> None:
         parts = urlsplit(url)
         assert parts.hostname
         assert parts.port
         self.address = (parts.hostname, parts.port)
+        self._tls = tls
+        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
 
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **query: Any
     ) -> Answer:
-        connection = http.client.HTTPConnection(*self.address, timeout=TIMEOUT)
+        connection = self._connection()
         try:
-            given = {"Accept": "application/json", **(headers or {})}
+            given = {"Accept": "application/json", **self._authorization, **(headers or {})}
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()
             if body is not None:
@@ -83,9 +86,10 @@ class Http:
     @contextmanager
     def watch(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Iterator[Stream]:
         """A watch; its head is read."""
-        connection = http.client.HTTPConnection(*self.address, timeout=TIMEOUT)
+        connection = self._connection()
         try:
-            connection.request("GET", target(path, {"watch": "1", **query}), headers=headers or {})
+            given = {**self._authorization, **(headers or {})}
+            connection.request("GET", target(path, {"watch": "1", **query}), headers=given)
             yield Stream(connection.getresponse())
         finally:
             connection.close()
@@ -93,10 +97,23 @@ class Http:
     @contextmanager
     def raw(self, path: str, headers: str = "", **query: Any) -> Iterator[socket.socket]:
         """A bare socket on which a GET was sent."""
-        with socket.create_connection(self.address, timeout=TIMEOUT) as sock:
-            request = f"GET {target(path, query)} HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
-            sock.sendall(request.encode())
+        with socket.create_connection(self.address, timeout=TIMEOUT) as plain, self.secured(plain) as sock:
+            sock.sendall(self.head(target(path, query), headers))
             yield sock
+
+    def secured(self, plain: socket.socket) -> socket.socket:
+        """The connection as the server wants it: with TLS around it, or as it is."""
+        return self._tls.wrap_socket(plain, server_hostname=self.address[0]) if self._tls else plain
+
+    def head(self, path: str, headers: str = "") -> bytes:
+        """A GET with what the server wants to see of its client."""
+        own = "".join(f"{name}: {value}\r\n" for name, value in self._authorization.items())
+        return f"GET {path} HTTP/1.1\r\nHost: test\r\n{own}{headers}\r\n".encode()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(*self.address, timeout=TIMEOUT)
+        return http.client.HTTPSConnection(*self.address, timeout=TIMEOUT, context=self._tls)
 
 
 class Stream:

@@ -11,7 +11,7 @@ import gzip
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -22,20 +22,19 @@ from kubeinformer.testing.effects import Close, Shape, Stall
 from kubeinformer.testing.errors import StatusError, TextError
 from kubeinformer.testing.faults import Faults
 from kubeinformer.testing.negotiation import Form
-from kubeinformer.testing.options import ListOptions
+from kubeinformer.testing.options import ListOptions, parse_revision
 from kubeinformer.testing.recorder import RecordedRequest, Recorder
 from kubeinformer.testing.resources import Registry, Resource
-from kubeinformer.testing.responses import closed, injected, json_response, refusal, standard_headers
+from kubeinformer.testing.responses import closed, indented, injected, json_response, refusal, standard_headers
 from kubeinformer.testing.routes import Target, parse
 from kubeinformer.testing.storage import Record, Store
-from kubeinformer.testing.watching import Watch, WatchSettings
+from kubeinformer.testing.watching import Watch, WatchSettings, initial_events
 from kubeinformer.testing.wire import GZIP_LEVEL, Body
 from kubeinformer.testing.writes import Writer
 
 _log = logging.getLogger(__name__)
 
 GZIP_THRESHOLD = 128 * 1024
-_BODY_TYPES = ("application/json",)
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,14 @@ class App:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request."""
+        response = await self._handle(request)
+        if _pretty(request) and isinstance(response, web.Response) and response.content_type == negotiation.JSON:
+            body = response.body
+            if isinstance(body, bytes) and body and "Content-Encoding" not in response.headers:
+                response.body = indented(body)
+        return response
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         query = dict(request.query)
         target = parse(request.method, request.path, query)
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -134,22 +141,25 @@ class App:
         if target.subresource and not (target.subresource == "status" and resource.status):
             if target.subresource.partition("/")[0] in resource.unserved:
                 raise errors.not_implemented(f"the subresource {target.resource}/{target.subresource}")
+            if resource.custom:
+                raise errors.not_found(resource.group, resource.plural, target.name)
             raise errors.resource_not_found()
         if target.namespace is not None and not resource.namespaced:
             raise errors.resource_not_found()
         if target.name and resource.namespaced and target.namespace is None:
             raise errors.resource_not_found()
+        accept = call.request.headers.get("Accept", "")
+        form = negotiation.negotiate(accept, custom=resource.custom, watch=target.verb == "watch")
         if call.query.get("dryRun"):
             raise errors.not_implemented("dryRun")
         if target.verb == "list":
-            return await self._list(call, resource)
+            return await self._list(call, resource, form)
         if target.verb == "watch" and not target.subresource:
-            return await self._watch(call, resource)
+            return await self._watch(call, resource, form)
         if target.verb == "get" and target.name:
-            options = ListOptions.parse(call.query)
-            await self._reached(options.revision)
-            return self._object(call, resource, self._writer.get(resource, target.namespace or "", target.name))
-        return await self._write(call, resource)
+            await self._reached(resource, parse_revision(call.query.get("resourceVersion", "")))
+            return _object(call, resource, form, self._writer.get(resource, target.namespace or "", target.name))
+        return await self._write(call, resource, form)
 
     def _resource(self, target: Target) -> Resource:
         found = self._registry.get(target.group, target.version, target.resource)
@@ -157,11 +167,7 @@ class App:
             return found
         if (target.group, target.version, target.resource) in builtin.UNSERVED:
             raise errors.not_implemented(f"the resource {target.resource}")
-        if target.resource == "watch":
-            raise errors.not_implemented("the legacy watch paths")
-        if not self._registry.has_version(target.group, target.version):
-            raise errors.page_not_found()
-        raise errors.resource_not_found()
+        raise errors.resource_not_found() if self._registry.built_in(target.group) else errors.page_not_found()
 
     def _serve_path(self, call: Call) -> web.StreamResponse:
         """Serve what is no resource: discovery, version and health."""
@@ -171,33 +177,36 @@ class App:
             return web.Response(text="ok", headers=standard_headers())
         if first == "version":
             return json_response(200, orjson.dumps(discovery.VERSION, option=orjson.OPT_INDENT_2))
-        if first in ("openapi", ".well-known", "logs", "metrics"):
+        if first in ("", "openapi", "openid", ".well-known", "logs", "metrics"):
             raise errors.not_implemented(call.target.path)
         if first not in ("api", "apis"):
             raise errors.page_not_found()
         if call.request.method != "GET":
             raise errors.method_not_allowed()
-        aggregated = negotiation.wants_aggregated_discovery(call.request.headers.get("Accept", ""))
+        accept = call.request.headers.get("Accept", "")
+        aggregated = negotiation.wants_aggregated_discovery(accept, offered=len(parts) == 1)
         document = discovery.document(self._registry, parts, call.request.host, aggregated=aggregated)
         headers = {"Content-Type": document.content_type}
         if document.etag:
             headers.update({"ETag": document.etag, "Cache-Control": "public", "Vary": "Accept"})
-            if call.request.headers.get("If-None-Match", "").removeprefix("W/") == document.etag:
-                return web.Response(status=304, headers=headers)
+            if call.request.headers.get("If-None-Match", "") == document.etag:
+                del headers["Content-Type"]
+                return web.Response(status=304, headers={**standard_headers(), **headers})
         return json_response(200, document.body, headers)
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
-    async def _list(self, call: Call, resource: Resource) -> web.StreamResponse:
-        form = _form(call)
+    async def _list(self, call: Call, resource: Resource, form: Form) -> web.StreamResponse:
         options = ListOptions.parse(call.query)
         options.validate(watch_list=True)
         scope = listing.Scope(resource, call.target.namespace, "", options)
-        await self._reached(listing.awaited_revision(options))
+        await self._reached(resource, listing.awaited_revision(options))
         if form is Form.PARTIAL_OBJECT:
-            raise errors.not_acceptable([f"{negotiation.JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"])
+            raise errors.no_such_form(form.value, wanted_list=False)
         page = listing.page(self._store, resource, scope, options)
         pieces = listing.body(resource, page, partial=form is Form.PARTIAL_LIST, extra=dict(call.shape.list_items))
+        if _pretty(call.request):
+            pieces = iter([indented(b"".join(pieces))])
         size = sum(len(record.body) for record in page.records)
         body = Body(
             call.request,
@@ -213,17 +222,20 @@ class App:
             pass
         return body.response
 
-    async def _watch(self, call: Call, resource: Resource) -> web.StreamResponse:
-        form = _form(call)
-        options = ListOptions.parse(call.query)
+    async def _watch(self, call: Call, resource: Resource, form: Form) -> web.StreamResponse:
+        options = replace(ListOptions.parse(call.query), watch=True)  # The legacy form has no such parameter.
+        if call.shape.watch_list:
+            options = options.defaulted()
         options.validate(watch_list=call.shape.watch_list)
         scope = listing.Scope(resource, call.target.namespace, call.target.name, options)
         _ = options.revision  # refuses one that is no number, before the head is sent
+        _, ends_with_bookmark = initial_events(options)
+        offered = negotiation.accepts_gzip(call.request.headers.get("Accept-Encoding", ""))
         body = Body(
             call.request,
             {**standard_headers(), "Content-Type": "application/json"},
             call.shape,
-            gzip=call.shape.gzip and negotiation.accepts_gzip(call.request.headers.get("Accept-Encoding", "")),
+            gzip=offered and (call.shape.gzip or ends_with_bookmark),
             member_per_piece=True,
         )
         watch = Watch(
@@ -235,14 +247,14 @@ class App:
             body=body,
             store=self._store,
             settings=self._settings.watch,
-            reached=self._reached,
+            reached=lambda revision: self._reached(resource, revision, watch=True),
             partial=form is Form.PARTIAL_OBJECT,
         )
         watch.pause(self._faults.watches_paused)
         self.watches.add(watch)
         try:
-            await body.start()
             if form is Form.PARTIAL_LIST or self._closing:
+                await body.start()
                 await body.end()
             else:
                 await watch.run()
@@ -254,7 +266,7 @@ class App:
 
     # -- writes --------------------------------------------------------------------------------------------------------
 
-    async def _write(self, call: Call, resource: Resource) -> web.StreamResponse:
+    async def _write(self, call: Call, resource: Resource, form: Form) -> web.StreamResponse:
         target = call.target
         namespace = target.namespace or ""
         if resource.namespaced and not namespace:
@@ -262,11 +274,11 @@ class App:
         subresource = target.subresource
         if target.verb == "create" and not target.name:
             record = self._writer.create(resource, namespace, await _json_body(call.request))
-            return self._object(call, resource, record, status=201)
+            return _object(call, resource, form, record, status=201)
         if target.verb == "update" and target.name:
             new = await _json_body(call.request)
             record = self._writer.update(resource, namespace, target.name, new, subresource=subresource)
-            return self._object(call, resource, record)
+            return _object(call, resource, form, record)
         if target.verb == "patch" and target.name:
             content_type = _content_type(call.request)
             if content_type in (patches.APPLY, patches.APPLY_CBOR):
@@ -281,18 +293,18 @@ class App:
                 lambda current: patches.apply_patch(content_type, current, patch),
                 subresource=subresource,
             )
-            return self._object(call, resource, record)
+            return _object(call, resource, form, record)
         if target.verb == "delete" and not subresource:
-            return await self._delete(call, resource, namespace)
+            return await self._delete(call, resource, form, namespace)
         if target.verb == "deletecollection":
             return await self._delete_collection(call, resource)
         raise errors.method_not_allowed()
 
-    async def _delete(self, call: Call, resource: Resource, namespace: str) -> web.StreamResponse:
+    async def _delete(self, call: Call, resource: Resource, form: Form, namespace: str) -> web.StreamResponse:
         options = await _delete_options(call)
         record, gone = self._writer.delete(resource, namespace, call.target.name, options.get("preconditions"))
         if not gone or resource.returns_object:
-            return self._object(call, resource, record)
+            return _object(call, resource, form, record)
         details = {"name": record.name, "group": resource.group, "kind": resource.plural, "uid": record.uid}
         status = {
             "kind": "Status",
@@ -314,24 +326,21 @@ class App:
             page = listing.Page(page.records, self._store.revision)
         return json_response(200, b"".join(listing.body(resource, page, partial=False, extra={})))
 
-    def _object(self, call: Call, resource: Resource, record: Record, status: int = 200) -> web.StreamResponse:
-        form = _form(call)
-        if form is Form.PARTIAL_LIST:
-            raise errors.not_acceptable([f"{negotiation.JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"])
-        raw = listing.partial_object(record) if form is Form.PARTIAL_OBJECT else resource.prefix + record.body
-        if _gzip(call, len(raw)):
-            headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-            return json_response(status, gzip.compress(raw + b"\n", GZIP_LEVEL), headers)
-        return json_response(status, raw + b"\n")
-
     # -- waiting -------------------------------------------------------------------------------------------------------
 
-    async def _reached(self, revision: int) -> None:
-        """Wait until the store has reached a revision. Raises StatusError 504 when it does not in time."""
-        if self._store.revision < revision and not await self._wait_until(
-            lambda: self._store.revision >= revision, self._settings.too_new_wait
-        ):
-            raise errors.too_large_resource_version(revision, self._store.revision)
+    async def _reached(self, resource: Resource, revision: int, *, watch: bool = False) -> None:
+        """Wait until the store has reached a revision. Raises StatusError 504 when it does not in time.
+
+        It is the watch cache that waits, and that says when to ask again: without one the refusal comes at once.
+        """
+        if self._store.revision >= revision:
+            return
+        if resource.cached:
+            if await self._wait_until(lambda: self._store.revision >= revision, self._settings.too_new_wait):
+                return
+        elif not watch:
+            raise errors.too_large_resource_version(revision, self._store.revision, retry_after=None)
+        raise errors.too_large_resource_version(revision, self._store.revision)
 
     async def _wait_until(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait for a condition that is looked at after each change; False when the time is up or the server closes."""
@@ -351,8 +360,19 @@ class App:
         return True
 
 
-def _form(call: Call) -> Form:
-    return negotiation.negotiate(call.request.headers.get("Accept", ""))
+def _object(call: Call, resource: Resource, form: Form, record: Record, status: int = 200) -> web.StreamResponse:
+    if form is Form.PARTIAL_LIST:
+        raise errors.no_such_form(form.value, wanted_list=True)
+    raw = listing.partial_object(record) if form is Form.PARTIAL_OBJECT else resource.prefix + record.body
+    raw = indented(raw) if _pretty(call.request) else raw + b"\n"
+    if _gzip(call, len(raw)):
+        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return json_response(status, gzip.compress(raw, GZIP_LEVEL), headers)
+    return json_response(status, raw)
+
+
+def _pretty(request: web.BaseRequest) -> bool:
+    return negotiation.wants_pretty(request.headers.get("User-Agent", ""), request.query.get("pretty"))
 
 
 def _gzip(call: Call, size: int) -> bool:
@@ -368,8 +388,8 @@ async def _json_body(request: web.BaseRequest) -> Any:
     content_type = _content_type(request)
     if content_type in negotiation.ACCEPTED[1:]:
         raise errors.not_implemented(f"bodies in {content_type}")
-    if content_type not in _BODY_TYPES:
-        raise errors.unsupported_media_type(_BODY_TYPES)
+    if content_type != negotiation.JSON:
+        raise errors.unsupported_media_type(negotiation.ACCEPTED)
     return _decoded(await request.read())
 
 

@@ -169,7 +169,6 @@ SELECTABLE_FIELDS: dict[str, dict[str, str]] = {
         "type": "",
     },
     "replicationcontrollers": {"status.replicas": ""},
-    "replicasets.apps": {"status.replicas": ""},
     "jobs.batch": {"status.successful": "status.succeeded"},
     "certificatesigningrequests.certificates.k8s.io": {"spec.signerName": ""},
     "clustertrustbundles.certificates.k8s.io": {"spec.signerName": ""},
@@ -177,6 +176,8 @@ SELECTABLE_FIELDS: dict[str, dict[str, str]] = {
     "resourceslices.resource.k8s.io": {"spec.nodeName": "", "spec.driver": ""},
 }
 
+# The resource that is in a namespace and cannot be selected by it.
+WITHOUT_NAMESPACE_LABEL = frozenset(["podcertificaterequests.certificates.k8s.io"])
 # Fields that are false when absent: their selectable value is "false", not "".
 FALSE_WHEN_ABSENT = frozenset(["spec.hostNetwork", "spec.unschedulable"])
 # Fields that are a count: absent is "0".

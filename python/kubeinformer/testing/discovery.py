@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from kubeinformer.testing.errors import page_not_found
+from kubeinformer.testing.errors import page_not_found, resource_not_found
 from kubeinformer.testing.resources import VERBS, Registry, Resource
 
 VERSION = {
@@ -54,11 +54,11 @@ def document(registry: Registry, parts: list[str], address: str, *, aggregated: 
         return _plain({"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1], list(groups[parts[1]]))})
     group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[-1])
     if len(parts) != (3 if group else 2) or version not in groups.get(group, {}):
-        raise page_not_found()
+        raise resource_not_found() if registry.built_in(group) else page_not_found()
     resources = [entry for resource in groups[group][version] for entry in _entries(resource)]
     group_version = f"{group}/{version}" if group else version
-    listing = {"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}
-    return _plain({**listing, "apiVersion": "v1"} if group else listing)
+    named = {"apiVersion": "v1"} if group else {}
+    return _plain({"kind": "APIResourceList", **named, "groupVersion": group_version, "resources": resources})
 
 
 def _plain(content: dict[str, Any]) -> Document:
@@ -102,7 +102,7 @@ def _aggregated(registry: Registry, *, core: bool) -> Document:
                 {"version": version, "resources": [_discovered(r) for r in resources], "freshness": "Current"}
                 for version, resources in versions.items()
             ]
-            items.append({"metadata": {"name": group, "creationTimestamp": None}, "versions": listed})
+            items.append({"metadata": {"name": group} if group else {}, "versions": listed})
     content = {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
@@ -114,7 +114,8 @@ def _aggregated(registry: Registry, *, core: bool) -> Document:
 
 
 def _discovered(resource: Resource) -> dict[str, Any]:
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    # The group and version of a kind are left empty when they are those that it is listed under.
+    kind = {"group": "", "version": "", "kind": resource.kind}
     entry: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": kind,

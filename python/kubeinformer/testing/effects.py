@@ -70,6 +70,9 @@ class Forbid:
 
     def response(self, target: Target) -> Respond:
         """Return the response to one request."""
+        if not target.resource:
+            error = errors.forbidden_path(method=target.method, path=target.path, user=self.user)
+            return Respond(403, {"Content-Type": JSON_TYPE}, error.body)
         error = errors.forbidden(
             verb=target.verb,
             group=target.group,
@@ -77,6 +80,7 @@ class Forbid:
             namespace=target.namespace,
             name=target.name,
             user=self.user,
+            subresource=target.subresource,
         )
         return Respond(403, {"Content-Type": JSON_TYPE}, error.body)
 

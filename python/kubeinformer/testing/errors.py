@@ -15,6 +15,8 @@ import orjson
 from kubeinformer.errors import Error
 
 RETRY_SECONDS_TOO_NEW = 1
+# The codes whose Status has details even when there is nothing to say.
+_ALWAYS_DETAILED = frozenset([403, 404, 405])
 
 
 class StatusError(Error):
@@ -59,7 +61,7 @@ class StatusError(Error):
         }
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details or self.code in _ALWAYS_DETAILED:
             status["details"] = self.details
         status["code"] = self.code
         return status
@@ -149,19 +151,27 @@ def expired(message: str, continue_token: str = "") -> StatusError:
     return StatusError(410, "Expired", message, None, continue_token)
 
 
-def too_large_resource_version(wanted: int, current: int) -> StatusError:
+def too_large_resource_version(
+    wanted: int, current: int, retry_after: int | None = RETRY_SECONDS_TOO_NEW
+) -> StatusError:
     """504: the server has not reached the resourceVersion asked for."""
     message = f"Timeout: Too large resource version: {wanted}, current: {current}"
     causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
-    return StatusError(504, "Timeout", message, {"causes": causes, "retryAfterSeconds": RETRY_SECONDS_TOO_NEW})
+    retry = {} if retry_after is None else {"retryAfterSeconds": retry_after}
+    return StatusError(504, "Timeout", message, {"causes": causes, **retry})
 
 
-def forbidden(*, verb: str, group: str, plural: str, namespace: str | None, name: str, user: str) -> StatusError:
+def forbidden(
+    *, verb: str, group: str, plural: str, namespace: str | None, name: str, user: str, subresource: str = ""
+) -> StatusError:
     """403 of the authorizer."""
     named = f' "{name}"' if name else ""
+    resource = f"{plural}/{subresource}" if subresource else plural
+    if plural == "namespaces" and not group and name:
+        namespace = name  # To the authorizer a Namespace is in itself.
     scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     message = (
-        f'{_qualified(group, plural)}{named} is forbidden: User "{user}" cannot {verb} resource "{plural}" '
+        f'{_qualified(group, plural)}{named} is forbidden: User "{user}" cannot {verb} resource "{resource}" '
         f'in API group "{group}" {scope}'
     )
     return StatusError(403, "Forbidden", message, _details(group, plural, name))
@@ -177,15 +187,31 @@ def method_not_allowed() -> StatusError:
     return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
+def forbidden_path(*, method: str, path: str, user: str) -> StatusError:
+    """403 of the authorizer for what is no resource."""
+    return StatusError(403, "Forbidden", f'forbidden: User "{user}" cannot {method.lower()} path "{path}"')
+
+
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
     """406."""
     return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(accepted)}")
+
+
+def no_such_form(form: str, *, wanted_list: bool) -> StatusError:
+    """406 for a PartialObjectMetadata of a list, or a PartialObjectMetadataList of an object."""
+    what = "not a list" if wanted_list else "a list"
+    return StatusError(406, "NotAcceptable", f"you requested {form}, but the requested object is {what}")
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
     """415."""
     message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
     return StatusError(415, "UnsupportedMediaType", message)
+
+
+def request_too_large() -> StatusError:
+    """500 of the storage for an object above its limit."""
+    return StatusError(500, "", "etcdserver: request is too large")
 
 
 def not_implemented(what: str) -> StatusError:

@@ -7,10 +7,10 @@ body is made by joining the stored bytes of the records, one piece an item, and 
 from __future__ import annotations
 
 import base64
-import binascii
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_letters, digits
 
 import orjson
 
@@ -23,6 +23,7 @@ from kubeinformer.testing.storage import Record, Store
 
 TOKEN_VERSION = "meta.k8s.io/v1"
 LATEST = -1
+_TOKEN_ALPHABET = frozenset(ascii_letters + digits + "-_")
 PARTIAL_PREFIX = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1",'
 
 
@@ -31,10 +32,12 @@ class Scope:
 
     def __init__(self, resource: Resource, namespace: str | None, name: str, options: ListOptions) -> None:
         """Parse the selectors. Raises StatusError 400 for bad ones."""
-        what = f'"/{resource.api_version}, Resource={resource.plural}"'
+        self._resource = resource
         self.namespace = namespace or ""
         self.labels = parse_label_selector(options.label_selector)
-        self.fields = parse_field_selector(options.field_selector, resource.supported_fields, what)
+        self.fields = parse_field_selector(
+            options.field_selector, resource.supported_fields, known=resource.own_field_labels
+        )
         self._name = name
 
     @property
@@ -43,11 +46,12 @@ class Scope:
         return bool(self.labels or self.fields)
 
     def matches(self, record: Record) -> bool:
-        """Whether a record is within the scope."""
+        """Whether a record is within the scope. Raises StatusError 501 when that takes a conversion to say."""
         if self.namespace and record.namespace != self.namespace:
             return False
         if self._name and record.name != self._name:
             return False
+        check_schema(self._resource, record)
         if self.labels and not all(requirement.matches(record.labels) for requirement in self.labels):
             return False
         return not self.fields or all(requirement.matches(record.fields) for requirement in self.fields)
@@ -73,20 +77,21 @@ class Page:
 
 
 def awaited_revision(options: ListOptions) -> int:
-    """Return the revision that the server must have reached before it can answer this LIST; 0 for any."""
-    return 0 if options.continue_token else options.revision
+    """Return the revision that the server must have reached before it can answer this LIST; 0 or less for any."""
+    return _first(options)[0] if options.continue_token else options.revision
 
 
 def page(store: Store, resource: Resource, scope: Scope, options: ListOptions) -> Page:
     """Answer a LIST, once the store has reached :func:`awaited_revision`.
 
+    A token names the key it goes on from as a path below the namespace of its LIST.
+
     Raises StatusError: 400 (bad token, token with a resourceVersion), 410 (compacted), 501 (conversion).
     """
     revision, start = LATEST, ""
     if options.continue_token:
-        if options.revision:
-            raise errors.bad_request("specifying resource version is not allowed when using continue")
-        revision, start = decode_token(options.continue_token)
+        revision, path = _first(options)
+        start = scope.namespace + path if scope.namespace else path[1:]
     elif options.revision and _wants_exactly(options):
         revision = options.revision
     with store.lock:
@@ -100,21 +105,22 @@ def page(store: Store, resource: Resource, scope: Scope, options: ListOptions) -
                     "- objects that were created, modified, or deleted between the time the first chunk was returned "
                     "and now may show up in the list."
                 )
-                raise errors.expired(message, encode_token(LATEST, start))
+                raise errors.expired(message, encode_token(LATEST, path[1:]))
             raise errors.expired("The resourceVersion for the provided list is too old.")
         now = store.revision
         shown = now if revision == LATEST else revision
-        # A token from before a restore of an older snapshot may be ahead of the store.
+        # The store may have gone back to an older snapshot since the revision was reached.
         state = collection.state_at(min(shown, now))
         assert state is not None, "not older than Store.oldest, so within the history"
         records = scope.select(*state, start)
     for record in records:
         check_schema(resource, record)
     # resourceVersion=0 is answered from the watch cache, which knows no pages.
-    limit = 0 if options.resource_version == "0" else options.limit
+    limit = 0 if options.resource_version == "0" and resource.cached else options.limit
     if limit <= 0 or len(records) <= limit:
         return Page(records, shown)
-    token = encode_token(shown, records[limit - 1].key + "\0")
+    key = records[limit - 1].key
+    token = encode_token(shown, f"{key[len(scope.namespace) :] if scope.namespace else '/' + key}\0")
     return Page(records[:limit], shown, token, None if scope.selective else len(records) - limit)
 
 
@@ -131,16 +137,42 @@ def encode_token(revision: int, start: str) -> str:
     return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
 
-def decode_token(token: str) -> tuple[int, str]:
-    """Return the revision and the first key of a continue token. Raises StatusError 400."""
+def _first(options: ListOptions) -> tuple[int, str]:
+    """Return where a LIST with a continue token starts. Raises StatusError 400."""
+    if options.resource_version not in ("", "0"):
+        raise errors.bad_request("specifying resource version is not allowed when using continue")
     try:
-        decoded = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        version, revision, start = decoded["v"], decoded["rv"], decoded["start"]
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise errors.bad_request(f"invalid continue token: {error}") from None
-    if version != TOKEN_VERSION or not isinstance(revision, int) or not isinstance(start, str):
-        raise errors.bad_request("invalid continue token: incorrect encoding")
-    return revision, start
+        return decode_token(options.continue_token)
+    except ValueError as error:
+        raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+
+
+def decode_token(token: str) -> tuple[int, str]:
+    """Return the revision (LATEST for none) and the path of the first key of a continue token.
+
+    Raises ValueError. What is wrong with JSON is said in other words than Go's.
+    """
+    illegal = next((index for index, char in enumerate(token) if char not in _TOKEN_ALPHABET), None)
+    if illegal is None and len(token) % 4 == 1:
+        illegal = len(token) - 1
+    if illegal is not None:
+        raise ValueError(f"illegal base64 data at input byte {illegal}")
+    decoded = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    if not isinstance(decoded, dict):
+        raise ValueError("json: the token is no object")
+    version, revision, start = decoded.get("v", ""), decoded.get("rv", 0), decoded.get("start", "")
+    if not isinstance(version, str) or not isinstance(revision, int) or not isinstance(start, str):
+        raise ValueError("json: a field of the token has another type")
+    if version != TOKEN_VERSION:
+        raise ValueError(f"server does not recognize this encoded version {version}")
+    if not revision:
+        raise ValueError(f"incorrect encoded start resourceVersion (version {version})")
+    if not start:
+        raise ValueError(f"encoded start key empty (version {version})")
+    path = start if start.startswith("/") else "/" + start
+    if path != "/" and not {"", ".", ".."}.isdisjoint(path[1:].split("/")):
+        raise ValueError(start)
+    return max(revision, LATEST), path
 
 
 def body(resource: Resource, answer: Page, *, partial: bool, extra: dict[int, bytes]) -> Iterator[bytes]:

@@ -12,7 +12,11 @@ from enum import Enum
 from kubeinformer.testing.errors import not_acceptable, not_implemented
 
 JSON = "application/json"
-ACCEPTED = (JSON, "application/yaml", "application/vnd.kubernetes.protobuf")
+YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+ACCEPTED = (JSON, YAML, PROTOBUF)
+STREAMED = (f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
+_PEOPLES_PROGRAMS = ("curl", "Wget", "Mozilla/5.0")
 _ANY = ("*/*", "application/*", JSON)
 _PARTIAL = {"g": "meta.k8s.io", "v": "v1"}
 
@@ -50,20 +54,37 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def negotiate(header: str) -> Form:
-    """Return the form that the answer about a resource has. Raises StatusError 406 or 501."""
+def negotiate(header: str, *, custom: bool, watch: bool) -> Form:
+    """Return the form that the answer about a resource has.
+
+    Raises StatusError 406 for what a real server refuses (protobuf for a ``custom`` resource, YAML for a ``watch``) and
+    501 for what this one leaves out, each unless another clause can be met.
+    """
     beyond = ""
+    meant = _ANY if custom else ("*/*", JSON)  # Before built-in resources is a router that knows no application/*.
     for clause in parse_accept(header) or [_Clause("*/*", {}, 1.0)]:
         form = clause.params.get("as", "")
-        if clause.media_type in _ANY and not form:
+        if clause.media_type in meant and not form:
             return Form.FULL
-        if clause.media_type in _ANY and _is_partial(clause):
+        if clause.media_type in meant and _is_partial(clause):
             return Form(form)
+        if clause.media_type == YAML and watch:
+            # The type is found before it turns out that there is no stream of it: later clauses do not count.
+            raise not_acceptable(STREAMED)
+        if clause.media_type == PROTOBUF and custom:
+            continue
         if form == "Table" or clause.media_type in ACCEPTED[1:]:
             beyond = beyond or (form or clause.media_type)
     if beyond:
         raise not_implemented(f"answers as {beyond}")
     raise not_acceptable(ACCEPTED)
+
+
+def wants_pretty(header: str, pretty: str | None) -> bool:
+    """Whether JSON is to be indented: ``?pretty`` says so, or else the User-Agent is that of a person's program."""
+    if pretty is not None:
+        return pretty.lower() not in ("", "0", "false")
+    return header.startswith(_PEOPLES_PROGRAMS)
 
 
 def _is_partial(clause: _Clause) -> bool:
@@ -72,17 +93,17 @@ def _is_partial(clause: _Clause) -> bool:
     return all(clause.params.get(name) == value for name, value in _PARTIAL.items())
 
 
-def wants_aggregated_discovery(header: str) -> bool:
+def wants_aggregated_discovery(header: str, *, offered: bool) -> bool:
     """Whether the client asks for APIGroupDiscoveryList v2 before a type that plain discovery has.
 
-    Raises StatusError 406 when it accepts neither.
+    Raises StatusError 406 when it accepts neither. ``offered`` says whether the path has the aggregated form at all.
     """
     for clause in parse_accept(header) or [_Clause("*/*", {}, 1.0)]:
         if clause.media_type not in _ANY:
             continue
         params = clause.params
         if params.get("as") == "APIGroupDiscoveryList":
-            if params.get("g") == "apidiscovery.k8s.io" and params.get("v") == "v2":
+            if offered and params.get("g") == "apidiscovery.k8s.io" and params.get("v") == "v2":
                 return True
         elif not params.get("as"):
             return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubeinformer.testing.errors import StatusError, bad_request, invalid
 
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
+LARGEST_REVISION = 2**64 - 1
 _FORBIDDEN = "FieldValueForbidden"
 _NOT_SUPPORTED = "FieldValueNotSupported"
 
@@ -32,20 +33,26 @@ class ListOptions:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> ListOptions:
         """Parse a query. Raises StatusError 400 for a number that is none."""
-        initial = query.get("sendInitialEvents")
-        timeout = query.get("timeoutSeconds", "")
+        timeout = _integer(query.get("timeoutSeconds"))
         return cls(
-            watch=_truth(query.get("watch", "")),
+            watch=bool(truth(query.get("watch"))),
             label_selector=query.get("labelSelector", ""),
             field_selector=query.get("fieldSelector", ""),
             resource_version=query.get("resourceVersion", ""),
             resource_version_match=query.get("resourceVersionMatch", ""),
-            limit=_integer(query.get("limit", "")),
+            limit=_integer(query.get("limit")) or 0,
             continue_token=query.get("continue", ""),
-            timeout_seconds=_integer(timeout) if timeout else None,
-            allow_watch_bookmarks=_truth(query.get("allowWatchBookmarks", "")),
-            send_initial_events=None if initial is None else _truth(initial),
+            timeout_seconds=timeout,
+            allow_watch_bookmarks=bool(truth(query.get("allowWatchBookmarks"))),
+            send_initial_events=truth(query.get("sendInitialEvents")),
         )
+
+    def defaulted(self) -> ListOptions:
+        """Return what a server with WatchList makes of a watch: from "" or "0" it begins with the present state."""
+        legacy = self.send_initial_events is None and not self.resource_version_match
+        if not legacy or self.resource_version not in ("", "0"):
+            return self
+        return replace(self, send_initial_events=True, resource_version_match=NOT_OLDER_THAN)
 
     def validate(self, *, watch_list: bool) -> None:
         """Refuse combinations that make no sense. Raises StatusError 422.
@@ -64,14 +71,12 @@ class ListOptions:
 
         Raises StatusError for one that is no number: 400 for a LIST, and for a WATCH 500 without a reason.
         """
-        if not self.resource_version:
-            return 0
-        if re.fullmatch(r"[0-9]+", self.resource_version):
-            return int(self.resource_version)
-        why = f'strconv.ParseUint: parsing "{self.resource_version}": invalid syntax'
-        if self.watch:
-            raise StatusError(500, "", f"invalid resource version: {why}")
-        raise bad_request(f"invalid resource version: {why}")
+        try:
+            return parse_revision(self.resource_version)
+        except StatusError as error:
+            if self.watch:
+                raise
+            raise bad_request(f"invalid resource version: {error.message}") from None
 
     def _list_causes(self) -> list[tuple[str, str, str]]:
         causes = []
@@ -84,7 +89,7 @@ class ListOptions:
                 text = "Forbidden: resourceVersionMatch is forbidden when continue is provided"
                 causes.append((field, _FORBIDDEN, text))
             if match not in (EXACT, NOT_OLDER_THAN):
-                causes.append((field, _NOT_SUPPORTED, _unsupported(match, EXACT, NOT_OLDER_THAN)))
+                causes.append((field, _NOT_SUPPORTED, _unsupported(match, EXACT, NOT_OLDER_THAN, "")))
             if match == EXACT and self.resource_version == "0":
                 text = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
                 causes.append((field, _FORBIDDEN, text))
@@ -121,14 +126,27 @@ def _unsupported(value: str, *supported: str) -> str:
     return f'Unsupported value: "{value}": supported values: ' + ", ".join(f'"{one}"' for one in supported)
 
 
-def _truth(text: str) -> bool:
-    return text.lower() not in ("", "0", "false")
-
-
-def _integer(text: str) -> int:
+def parse_revision(text: str) -> int:
+    """Return a resourceVersion as a number, 0 for "". Raises StatusError 500 without a reason: so a GET is refused."""
     if not text:
         return 0
-    try:
+    if not re.fullmatch(r"[0-9]+", text):
+        why = "invalid syntax"
+    elif int(text) > LARGEST_REVISION:
+        why = "value out of range"
+    else:
         return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    raise StatusError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}')
+
+
+def truth(text: str | None) -> bool | None:
+    """Return a flag of a query: one without a value is set; None when it was not given."""
+    return None if text is None else text.lower() not in ("0", "false")
+
+
+def _integer(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)

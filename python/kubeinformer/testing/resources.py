@@ -59,9 +59,21 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def cached(self) -> bool:
+        """Whether a real server serves it from a watch cache: events it reads from etcd each time."""
+        return self.storage != "events"
+
+    @property
     def supported_fields(self) -> frozenset[str]:
         """Every field label that a field selector may use."""
+        if (not self.namespaced and self.own_field_labels) or self.storage in builtin.WITHOUT_NAMESPACE_LABEL:
+            return frozenset(["metadata.name", *self.fields])
         return frozenset([*META_FIELDS, *self.fields])
+
+    @property
+    def own_field_labels(self) -> bool:
+        """Whether its field labels are its own: one that has none of its own takes metadata.namespace in any scope."""
+        return self.custom or bool(self.fields)
 
     @property
     def prefix(self) -> bytes:
@@ -106,6 +118,7 @@ class Registry:
         self._groups: dict[str, dict[str, dict[str, Resource]]] = {}
         for resource in _built_in():
             self.add(resource)
+        self._built_in = frozenset(self._groups)
 
     def add(self, resource: Resource) -> None:
         """Serve one more resource, or replace it."""
@@ -132,10 +145,9 @@ class Registry:
                 for group, versions in self._groups.items()
             }
 
-    def has_version(self, group: str, version: str) -> bool:
-        """Whether anything is served under this group and version."""
-        with self._lock:
-            return version in self._groups.get(group, {})
+    def built_in(self, group: str) -> bool:
+        """Whether a group has built-in resources: it says itself what it has not, in a Status instead of plain text."""
+        return group in self._built_in
 
     def get(self, group: str, version: str, plural: str) -> Resource | None:
         """Return the resource of a path."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
+import orjson
+
 from kubeinformer.testing._aiohttp import web
 from kubeinformer.testing.effects import Respond
 from kubeinformer.testing.errors import StatusError, TextError
@@ -28,6 +30,11 @@ def json_response(status: int, body: bytes, headers: Mapping[str, str] | None = 
     return web.Response(status=status, body=body, headers=merged)
 
 
+def indented(raw: bytes) -> bytes:
+    """Return JSON as it is for people."""
+    return orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2)
+
+
 def injected(effect: Respond) -> web.Response:
     """Return what a fault answers."""
     response = web.Response(status=effect.status, body=effect.body, headers=dict(effect.headers))
@@ -43,7 +50,7 @@ def refusal(error: StatusError | TextError | web.HTTPRequestEntityTooLarge) -> w
     if not isinstance(error, StatusError):
         message = f"Request entity too large: limit is {BODY_LIMIT}"
         error = StatusError(413, "RequestEntityTooLarge", message)
-    return json_response(error.code, error.body, error.headers)
+    return json_response(error.code, error.body + b"\n", error.headers)
 
 
 def closed(request: web.BaseRequest) -> web.Response:

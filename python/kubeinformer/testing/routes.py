@@ -1,13 +1,16 @@
 """From a URL to what it asks for, before anything is looked up.
 
 A path is a resource path iff it has the form ``/api/VERSION/...`` or ``/apis/GROUP/VERSION/...`` with something behind
-the version; whether that resource exists is for the handler to say.
+the version; whether that resource exists is for the handler to say. In the legacy form of a watch the word ``watch``
+stands between the version and the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from kubeinformer.testing.options import truth
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
@@ -19,7 +22,7 @@ class Target:
 
     Attributes:
         verb: list, watch, get, create, update, patch, delete or deletecollection; "" when the path is no resource or
-            the method is none of the API's.
+            the method is none of the API's. With a name it is a watch in the legacy form alone.
         namespace: None when the path has none; a Namespace object itself is not in a namespace.
 
     """
@@ -44,6 +47,9 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> Target:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return Target(method, path)
+    legacy = rest[0] == "watch" and len(rest) > 1
+    if legacy:
+        rest = rest[1:]
     namespace = None
     inside = rest[0] == "namespaces" and len(rest) >= 3
     if inside and not (group == "" and len(rest) == 3 and rest[2] in _NAMESPACE_SUBRESOURCES):
@@ -52,7 +58,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> Target:
     return Target(
         method=method,
         path=path,
-        verb=_verb(method, name, query),
+        verb=_legacy_verb(method) if legacy else _verb(method, name, query),
         group=group,
         version=version,
         resource=resource,
@@ -62,11 +68,15 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> Target:
     )
 
 
+def _legacy_verb(method: str) -> str:
+    return "watch" if method == "GET" else ""
+
+
 def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
     if method == "GET":
-        if query.get("watch", "").lower() not in ("", "0", "false"):
-            return "watch"
-        return "get" if name else "list"
+        if name:
+            return "get"
+        return "watch" if truth(query.get("watch")) else "list"
     if method == "DELETE":
         return "delete" if name else "deletecollection"
     return _VERBS.get(method, "")

@@ -6,15 +6,23 @@ store can take: its metadata is well-formed, and it is the server that owns what
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from kubeinformer.testing import errors
 from kubeinformer.testing.resources import Resource
 from kubeinformer.testing.storage import Record, object_key
 
+ANNOTATIONS_LIMIT = 256 * 1024
+DATA_LIMIT = 1024 * 1024
+STORED_LIMIT = 3 * 512 * 1024
+_SMALLEST_LIMIT = ANNOTATIONS_LIMIT
+_TOO_LONG = "Too long: may not be more than {} bytes"
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 # Set by the server alone: an update keeps what is stored.
 _SERVER_META = (
@@ -64,6 +72,8 @@ def checked(resource: Resource, obj: Any) -> dict[str, Any]:
     finalizers = meta.get("finalizers", [])
     if not isinstance(finalizers, list) or not all(isinstance(one, str) for one in finalizers):
         raise errors.bad_request("metadata.finalizers must be a list of strings")
+    if resource.storage == "secrets" and new.get("stringData") is not None:
+        new["data"] = {**(new.get("data") or {}), **_encoded(new.pop("stringData"))}
     for name, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
         given = new.setdefault(name, expected) or expected
         if given != expected:
@@ -72,6 +82,47 @@ def checked(resource: Resource, obj: Any) -> dict[str, Any]:
             )
         new[name] = expected
     return new
+
+
+def _encoded(plain: Any) -> dict[str, str]:
+    """Return the ``data`` that a Secret's ``stringData`` stands for."""
+    if not isinstance(plain, dict) or not all(isinstance(value, str) for value in plain.values()):
+        raise errors.bad_request("stringData must be an object of strings")
+    return {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
+
+
+def check_size(resource: Resource, obj: dict[str, Any]) -> None:
+    """Refuse an object that is too large: its annotations, the data it holds, or all of it.
+
+    Raises StatusError 422, or 500 for what etcd would refuse; it counts JSON where etcd counts what is stored of it.
+    """
+    size = len(orjson.dumps(obj))
+    if size <= _SMALLEST_LIMIT:
+        return
+    annotations = obj["metadata"].get("annotations") or {}
+    causes = []
+    if sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items()) > ANNOTATIONS_LIMIT:
+        causes.append(("metadata.annotations", "FieldValueTooLong", _TOO_LONG.format(ANNOTATIONS_LIMIT)))
+    field = {"configmaps": "[]", "secrets": "data"}.get(resource.storage)
+    if field is not None and _data_size(obj) > DATA_LIMIT:
+        causes.append((field, "FieldValueTooLong", _TOO_LONG.format(DATA_LIMIT)))
+    if causes:
+        raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), causes)
+    if size > STORED_LIMIT:
+        raise errors.request_too_large()
+
+
+def _data_size(obj: dict[str, Any]) -> int:
+    """Count the bytes of a ConfigMap or Secret, of which base64 is the second's and of ``binaryData``."""
+    data = [value for value in (obj.get("data") or {}).values() if isinstance(value, str)]
+    encoded = [value for value in (obj.get("binaryData") or {}).values() if isinstance(value, str)]
+    if obj.get("kind") == "Secret":
+        data, encoded = [], data
+    size = sum(len(value.encode()) for value in data)
+    for value in encoded:
+        # Four characters are three bytes; the padding stands for none.
+        size += len(value) // 4 * 3 - value[-2:].count("=")
+    return size
 
 
 def check_namespace(resource: Resource, meta: dict[str, Any], namespace: str) -> None:

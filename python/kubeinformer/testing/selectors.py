@@ -16,6 +16,7 @@ from kubeinformer.testing.errors import StatusError, bad_request
 _TOKEN = re.compile(r"\s*(==|!=|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME_RULE = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 _SYMBOLS = frozenset(["==", "!=", "=", "!", "<", ">", "(", ")", ","])
 _END = ""
 
@@ -64,21 +65,21 @@ def parse_label_selector(text: str) -> tuple[LabelRequirement, ...]:
     return _LabelParser(text).parse()
 
 
-def parse_field_selector(text: str, supported: Collection[str], what: str) -> tuple[FieldRequirement, ...]:
+def parse_field_selector(text: str, supported: Collection[str], *, known: bool) -> tuple[FieldRequirement, ...]:
     """Parse a field selector over the supported field labels.
 
-    Raises StatusError 400 for bad syntax and for a field label that the resource does not support.
+    Raises StatusError 400 for bad syntax and for a field label that the resource does not support; ``known`` says
+    whether the resource has field labels of its own, which decides the words.
     """
+    # The syntax of all terms comes first, and the terms in alphabetical order: so a real server does, and so it says.
+    terms = [_field_term(term, text) for term in sorted(_split_unescaped(text, ",")) if term]
     requirements = []
-    for term in _split_unescaped(text, ","):
-        if not term:
-            continue
-        field, equal, value = _field_term(term, text)
+    for field, equal, value in terms:
         if field not in supported:
-            raise bad_request(
-                f'Unable to find {what} that match label selector "", field selector "{text}": '
-                f"field label not supported: {field}"
-            )
+            if known:
+                raise bad_request(f"field label not supported: {field}")
+            only = ", ".join(f'"{label}"' for label in sorted(supported))
+            raise bad_request(f'"{field}" is not a known field selector: only {only}')
         requirements.append(FieldRequirement(field, equal, value))
     return tuple(requirements)
 
@@ -87,7 +88,6 @@ class _LabelParser:
     """A recursive-descent parser over the tokens of one label selector."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._tokens = self._tokenize(text)
         self._position = 0
 
@@ -95,15 +95,17 @@ class _LabelParser:
         requirements: list[LabelRequirement] = []
         if self._peek() == _END:
             return ()
+        if self._peek() in _SYMBOLS - {"!"}:
+            raise _expected(self._peek(), "!, identifier, or 'end of string'")
         while True:
             requirements.append(self._requirement())
             token = self._next()
             if token == _END:
                 return tuple(requirements)
             if token != ",":
-                raise self._expected(token, "',' or 'end of string'")
-            if self._peek() == _END:
-                raise self._expected(_END, "identifier after ','")
+                raise _expected(token, "',' or 'end of string'")
+            if self._peek() == _END or self._peek() in _SYMBOLS - {"!"}:
+                raise _expected(self._peek(), "identifier after ','")
 
     def _requirement(self) -> LabelRequirement:
         if self._peek() == "!":
@@ -114,59 +116,61 @@ class _LabelParser:
             return LabelRequirement(key, "exists")
         operator = self._next()
         if operator in ("in", "notin"):
-            return LabelRequirement(key, operator, self._value_set())
+            return LabelRequirement(key, operator, self._value_set(key))
         if operator in ("=", "=="):
-            return LabelRequirement(key, "in", frozenset([self._exact_value()]))
+            return LabelRequirement(key, "in", frozenset([self._exact_value(key)]))
         if operator == "!=":
-            return LabelRequirement(key, "notin", frozenset([self._exact_value()]))
+            return LabelRequirement(key, "notin", frozenset([self._exact_value(key)]))
         if operator in (">", "<"):
-            value = self._exact_value()
+            value = self._exact_value(key)
             bound = _integer(value)
             if bound is None:
-                raise self._error(f"for 'Gt', 'Lt' operators, the value must be an integer: {value!r}")
+                why = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise _unparsable(f'values[0]: Invalid value: "{value}": {why}')
             return LabelRequirement(key, operator, bound=bound)
-        raise self._expected(operator, "in, notin, =, ==, !=, gt, lt")
+        raise _unexpected(operator, "in, notin, =, ==, !=, gt, lt")
 
     def _key(self) -> str:
         token = self._next()
-        if token == _END or token in _SYMBOLS or token in ("in", "notin"):
-            raise self._expected(token, "identifier")
+        if token == _END or token in _SYMBOLS:
+            raise _unexpected(token, "identifier")
         prefix, slash, name = token.rpartition("/")
         bad_prefix = slash and (len(prefix) > 253 or not _SUBDOMAIN.fullmatch(prefix))
         if bad_prefix or len(name) > 63 or not _NAME.fullmatch(name):
-            raise self._error(f"key: Invalid value: {token!r}: name part must be a qualified name")
+            raise _unparsable(f'<nil>: Invalid value: "{token}": must be a name of at most 63 bytes, {_NAME_RULE}')
         return token
 
-    def _exact_value(self) -> str:
+    def _exact_value(self, key: str) -> str:
         if self._peek() in (_END, ","):
             return ""
-        return self._value(self._next())
+        return self._value(key, self._next())
 
-    def _value_set(self) -> frozenset[str]:
+    def _value_set(self, key: str) -> frozenset[str]:
         opening = self._next()
         if opening != "(":
-            raise self._expected(opening, "'('")
+            raise _unparsable(f"found '{opening}' expected: '('")
         values: list[str] = []
         value = ""
         while True:
             token = self._next()
             if token == _END:
-                raise self._expected(_END, "',', ')' or identifier")
+                raise _unexpected(_END, "',' or ')'")
             if token in (",", ")"):
                 values.append(value)
                 value = ""
                 if token == ")":
                     return frozenset(values)
             elif value:
-                raise self._expected(token, "',' or ')'")
+                raise _unexpected(token, "',' or ')'")
             else:
-                value = self._value(token)
+                value = self._value(key, token)
 
-    def _value(self, token: str) -> str:
+    def _value(self, key: str, token: str) -> str:
         if token in _SYMBOLS:
-            raise self._expected(token, "identifier")
+            raise _unexpected(token, "identifier")
         if len(token) > 63 or not _NAME.fullmatch(token):
-            raise self._error(f"values: Invalid value: {token!r}: a valid label must be an empty string or a name")
+            why = f"a valid label must be an empty string or at most 63 bytes, {_NAME_RULE}"
+            raise _unparsable(f'values[0][{key}]: Invalid value: "{token}": {why}')
         return token
 
     def _tokenize(self, text: str) -> list[str]:
@@ -176,7 +180,7 @@ class _LabelParser:
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:
-                raise self._error("cannot be tokenized")
+                raise _unparsable("cannot be tokenized")
             tokens.append(match.group(1))
             position = match.end()
         return tokens
@@ -189,17 +193,27 @@ class _LabelParser:
         self._position += 1
         return token
 
-    def _expected(self, found: str, expected: str) -> StatusError:
-        return self._error(f"found '{found}', expected: {expected}")
 
-    def _error(self, why: str) -> StatusError:
-        return bad_request(f"unable to parse requirement: {why}")
+def _expected(found: str, expected: str) -> StatusError:
+    """Between the requirements."""
+    return bad_request(f"found '{found}', expected: {expected}")
+
+
+def _unexpected(found: str, expected: str) -> StatusError:
+    """Within a requirement."""
+    return _unparsable(f"found '{found}', expected: {expected}")
+
+
+def _unparsable(why: str) -> StatusError:
+    return bad_request(f"unable to parse requirement: {why}")
 
 
 def _integer(value: str | None) -> int | None:
+    """Return a number of 64 bits; anything else is none."""
     if value is None or not re.fullmatch(r"[+-]?[0-9]+", value):
         return None
-    return int(value)
+    number = int(value)
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _split_unescaped(text: str, separator: str) -> list[str]:
@@ -240,7 +254,7 @@ def _unescape(text: str) -> str:
                 raise bad_request(f"invalid field selector: invalid escape sequence: \\{following}")
             char = following
         elif char in ",=":
-            raise bad_request(f"invalid field selector: unescaped character in value: {char}")
+            raise bad_request(f"invalid field selector: unescaped character in value: {ord(char)}")
         out += char
         position += 1
     return out

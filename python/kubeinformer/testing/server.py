@@ -40,17 +40,21 @@ class APIServer:
     JSON), delete, deletecollection and /status; finalizers; namespaces; plain and aggregated discovery.
 
     **What it leaves out.** It answers 501 where a real server would do something that it does not: Table, YAML and
-    protobuf; server-side apply and the directives of strategic merge patch; dryRun; the propagation policies Foreground
-    and Orphan; every subresource but status (log, exec, scale, eviction, ...); access, token and subject reviews;
-    componentstatuses; OpenAPI, metrics; the legacy /watch paths; conversions between versions that differ (an object is
-    served in versions with the schema it was written in).
+    protobuf; bodies in YAML, protobuf and CBOR; server-side apply and the directives of strategic merge patch; dryRun;
+    the propagation policies Foreground and Orphan; every subresource but status (log, exec, scale, eviction, finalize,
+    ...); access, token and subject reviews; componentstatuses; OpenAPI, metrics, logs, the list of paths at ``/``;
+    conversions between versions that differ (an object is served in versions with the schema it was written in: an
+    event of ``v1`` not in ``events.k8s.io/v1``). Where the Accept header names another form that it has, it sends that.
 
-    What it does differently without saying so: objects are not validated against schemas, and only those fields are
-    defaulted that a field selector can see; strategic merge patches replace lists; managedFields are kept as given, not
-    made; watches of events get bookmarks like all others; a pod is deleted at once (there is no kubelet),
-    owners do not take their dependents along (there is no garbage collector), but a namespace and a
-    CustomResourceDefinition take theirs along at once; there is no authorization; shardSelector is ignored, as a server
-    without that feature does; ``pretty`` is ignored; PUT does not create.
+    What it does differently without saying so: objects are not validated against schemas, names only so far that they
+    fit into a path; only those fields are defaulted that a field selector can see; strategic merge patches replace
+    lists; managedFields are kept as given, not made; a pod is deleted at once (there is no kubelet), owners do not take
+    their dependents along (there is no garbage collector), but a namespace and a CustomResourceDefinition take theirs
+    along at once; there is no authentication and authorization but the switches in :attr:`faults`; the limit of 1.5 MiB
+    for an object counts its JSON; shardSelector is ignored, as a server without that feature does; PUT does not create.
+
+    The statements about real servers that the project keeps are run against this one and a real one
+    (``tests/server_suite`` in the sources): what both can do, both do alike.
 
     Args:
         process: run it in a process of its own, started by ``spawn``: a script that does so needs the guard

@@ -42,14 +42,14 @@ class WatchSettings:
     default_timeout: tuple[float, float]
 
 
-def initial_events(options: ListOptions, *, watch_list: bool) -> tuple[bool, bool]:
+def initial_events(options: ListOptions) -> tuple[bool, bool]:
     """Whether a watch starts with an ADDED for each object, and whether a bookmark ends these.
 
-    A legacy watch from "" or "0" is treated as if it had asked for initial events where WatchList is on.
+    A legacy watch from "" or "0" does, and gets no bookmark: where WatchList is on it is none (ListOptions.defaulted).
     """
+    asked = bool(options.send_initial_events)
     legacy = options.send_initial_events is None and options.resource_version in ("", "0")
-    wanted = bool(options.send_initial_events) or legacy
-    return wanted, wanted and options.allow_watch_bookmarks and (watch_list or not legacy)
+    return asked or legacy, asked and options.allow_watch_bookmarks
 
 
 class Watch:
@@ -128,14 +128,25 @@ class Watch:
     # -- the stream ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Send the stream, its head already sent, and end it. Raises ConnectionError when the client is gone."""
-        wanted, bookmark = initial_events(self._options, watch_list=self._shape.watch_list)
+        """Send the stream and end it. Raises ConnectionError when the client is gone.
+
+        Its head comes before any event, but not before the server knows where to begin.
+        """
+        wanted, bookmark = initial_events(self._options)
+        refused: StatusError | None = None
         try:
             if wanted:
                 await self._reached(self._options.revision)
-                await self._send_initial(bookmark and self._shape.end_bookmark)
             else:
                 self._resume()
+        except StatusError as error:
+            refused = error
+        await self._body.start()
+        try:
+            if refused is not None:
+                raise refused
+            if wanted:
+                await self._send_initial(bookmark and self._shape.end_bookmark)
             await self._follow()
         except StatusError as error:
             await self._body.send([b'{"type":"ERROR","object":%s}\n' % error.body])
@@ -149,6 +160,8 @@ class Watch:
             if not revision:
                 revision = self._store.revision
             elif revision < oldest:
+                if not self._resource.cached:
+                    raise expired("The resourceVersion for the provided watch is too old.")
                 raise expired(f"too old resource version: {revision} ({oldest})")
             self._started = self._cursor = revision
 
@@ -178,7 +191,9 @@ class Watch:
                 return
             if now >= bookmark_at:
                 bookmark_at = self._next_bookmark(now, deadline)
-                if self._options.allow_watch_bookmarks and self._cursor > self._started:
+                # Bookmarks are the watch cache's.
+                wanted = self._options.allow_watch_bookmarks and self._resource.cached
+                if wanted and self._cursor > self._started:
                     await self._body.send([self._bookmark()])
             await self._wait(min(bookmark_at, deadline))
 

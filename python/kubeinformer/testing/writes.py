@@ -65,6 +65,8 @@ class Writer:
             if resource.status and not trusted:
                 new.pop("status", None)
             rules.set_defaults(resource, new)
+            if not trusted:
+                rules.check_size(resource, new)
             served = []
             if _is_crd(resource):
                 served = crd.resources_of(new)
@@ -139,6 +141,8 @@ class Writer:
             new = rules.merge_update(resource, old, new, subresource, trusted)
             if new == old:
                 return current
+            if not trusted:
+                rules.check_size(resource, new)
             meta = new["metadata"]
             if resource.generation and rules.spec_of(new) != rules.spec_of(old):
                 meta["generation"] = old["metadata"].get("generation", 0) + 1
