@@ -9,7 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 AARCH64 := aarch64-unknown-linux-gnu
 
-.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 fuzz lint audit conformance notices format bench performance mutants soak clean
+.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 fuzz lint audit conformance notices format bench performance reliability
+.PHONY: mutants soak clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -81,6 +82,7 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files, 
 	$(BIN)/python -m kubeinformer.informers.generate --check
 	$(BIN)/python tests/conformance/table.py --check
 	$(BIN)/python -m benches.document --check
+	$(BIN)/python tests/faults/document.py --complete
 	$(BIN)/python tests/package/third_party.py --check
 	$(BIN)/python tests/package/dependencies.py
 
@@ -109,6 +111,10 @@ bench: $(VENV)/.built ## the grid and all peers, about 25 minutes; results in be
 
 performance: $(VENV)/.built ## write the tables and plots of docs/performance.md from the newest results file
 	$(BIN)/python -m benches.document
+
+reliability: $(VENV)/.built ## run the tests of faults and write the table of docs/reliability.md from what they record
+	RECORD_FAULTS=docs/reliability/faults.json $(BIN)/python -m pytest tests/faults
+	$(BIN)/python tests/faults/document.py
 
 mutants: $(VENV)/.built ## every patch of tests/mutants must turn its named test red
 	$(BIN)/python tests/mutants/run.py

@@ -162,7 +162,7 @@ def assert_equal_to_server(
             lambda: {key: orjson.loads(raw) for key, raw in replay.state.items()} == objects,
             f"{informer.name}: the replay equals the LIST",
         )
-        assert replay.faults == []
+        assert replay.faults == [], replay.faults
     return objects
 
 

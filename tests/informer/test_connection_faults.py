@@ -1,16 +1,17 @@
 """Faults of connections and bodies: whatever broke off, the cache ends equal to a fresh LIST.
 
-So do the indices and the replay of what a handler saw; and the informer then follows the watch as before.
+So do the indices and the replay of what a handler saw; and the informer then follows the watch as before. What takes a
+proxy is in `tests/faults`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fault_support import Follower, Make, Proxy
+from fault_support import Follower, Make
 from informer_support import eventually
 from kubernetes.client import ApiClient, Configuration
 
@@ -25,13 +26,6 @@ pytestmark = pytest.mark.usefixtures("both_transports", "quick_backoff")
 
 ONLY_LIST = {"use_watch_list": False}
 BOTH = pytest.mark.parametrize("use_watch_list", [True, False], ids=["watch-list", "list"])
-
-
-@pytest.fixture
-def proxy(server: APIServer) -> Iterator[Proxy]:
-    proxy = Proxy(server)
-    yield proxy
-    proxy.close()
 
 
 def through(url: str, **options: Any) -> OwnTransport:
@@ -158,29 +152,6 @@ def test_f11_a_watch_list_without_an_answer_is_a_list(server: APIServer, make_fa
     follower = Follower(server, make_factory(options={"first_byte_timeout": 0.2}))
     follower.check_goes_on()
     assert (follower.counters().watch_lists, follower.counters().lists) == (1, 1)
-
-
-@BOTH
-def test_f1_a_first_list_that_stops_halfway(
-    server: APIServer, make_factory: Make, proxy: Proxy, use_watch_list: bool
-) -> None:
-    options = {"use_watch_list": use_watch_list, "first_byte_timeout": 0.2, "watch_list_timeout": 0.2}
-    proxy.freeze(after=5000)
-    follower = Follower(server, make_factory(options=options, transport=through(proxy.url)))
-    assert proxy.frozen.is_set()
-    follower.check_goes_on()
-
-
-def test_f1_f3_a_watch_that_dies_without_a_word(server: APIServer, make_factory: Make, proxy: Proxy) -> None:
-    options = {"watch_timeout": 1.0, "watch_grace": 0.1}
-    follower = Follower(server, make_factory(options=options, transport=through(proxy.url)))
-    follower.wait_live()
-    proxy.freeze(after=700)
-    follower.world.change(20)
-    assert proxy.frozen.wait(10)
-    follower.check()
-    assert follower.counters().relists == {}
-    follower.check_goes_on()
 
 
 def test_f3_a_watch_past_its_timeout_is_left(server: APIServer, make_factory: Make) -> None:
