@@ -81,7 +81,7 @@ impl Used {
     }
 
     fn show_since(&self, before: &Self, what: &str, objects: usize) {
-        let objects = objects as f64;
+        let objects = f64::from(u32::try_from(objects).expect("there are fewer"));
         println!(
             "{what:<8} {:>7.0} ns an object, {:>5.2} faults an object, user {:.2} s, system {:.2} s",
             (self.nanoseconds - before.nanoseconds) / objects,
