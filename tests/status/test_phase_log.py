@@ -48,7 +48,7 @@ def test_a_quiet_life(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_what_a_line_says(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig(pod_list("10", "a"), use_watch_list=False)
-    rig.transport.script += [watched(rig), RefusedError("nobody there"), FakeResponse(bookmark("21"))]
+    rig.transport.script += [watched(rig), RefusedError("nobody there"), pod_list("20"), FakeResponse(bookmark("21"))]
     rig.run()
     records = [one for one in caplog.records if hasattr(one, "phase")]
     backoff = next(one for one in records if vars(one)["phase"] == "backoff")
@@ -95,7 +95,7 @@ def test_an_outage_is_a_few_lines_however_long_it_is(
 
 def test_a_watch_that_cannot_be_opened_for_long(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig(pod_list("10", "a"), use_watch_list=False)
-    rig.transport.script += [watched(rig), *[RefusedError("no") for _ in range(200)], watched(rig)]
+    rig.transport.script += [watched(rig), *[RefusedError("no") for _ in range(200)], pod_list("20"), watched(rig)]
     rig.run()
     assert phases(caplog)[2:] == [
         ("listing", "watching"),

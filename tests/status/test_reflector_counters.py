@@ -46,6 +46,7 @@ def test_watches_and_reconnects() -> None:
         FakeResponse(event("ADDED", "11", "b"), r.clock.advance(300)),
         RefusedError("no"),
         RefusedError("no"),
+        pod_list("11"),  # the answer to which version it has
         FakeResponse(bookmark("12"), r.clock.advance(50), TransportError("cut")),
         FakeResponse(r.clock.advance(9), error_event(410, "Expired")),
         pod_list("20", "a"),
