@@ -69,6 +69,13 @@ def wire_server(
             server.stdin.close()
 
 
+def touch_memory(objects: int, kilobytes: int) -> None:
+    """Memory for what is measured next, whoever it is: see `benches.touch`."""
+    mebibytes = objects * kilobytes * 3 // 1024 + 128
+    command = [sys.executable, "-m", "benches.touch", str(mebibytes)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=SECONDS)
+
+
 def server_cpu(url: str) -> float:
     """Seconds since the server began."""
     return float(urllib3.request("GET", f"{url}/bench/usage", retries=False, timeout=60).json()["cpu_seconds"])
@@ -76,6 +83,7 @@ def server_cpu(url: str) -> float:
 
 def peer(name: str, case: str, url: str, pods: int, events: int) -> Record:
     """One run of a peer of the wire benchmark, whatever it is written in."""
+    touch_memory(pods, 8)
     if name in native_peers.PEERS:
         return native_peers.measure(name, case, url, pods, events, core=CLIENT_CORE, timeout=SECONDS)
     return python("benches.peer_run", name, case, url, f"--pods={pods}", f"--events={events}")
@@ -85,6 +93,7 @@ def cell(cell: Cell, url: str) -> Record:
     """One run of a cell, with the CPU time that the server spent on each object of it."""
     before = server_cpu(url)
     if cell.peer == OURS:
+        touch_memory(cell.objects, cell.kilobytes)
         found = python("benches.cell_run", cell.name, url)
     else:
         case = "watch" if cell.way == "watch" else "sync"

@@ -1401,17 +1401,24 @@ class Source:
     def begin_relist(self) -> Relist:
         """Begin a list; nothing of it is queued before its `commit`."""
 
-    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
+    def watch_reader(self, *, chunked: bool, any_version: bool = False, not_older_than: str = "") -> WatchReader:
         """A reader for the body of a watch.
 
         Args:
             chunked: the bytes still have their chunked transfer coding.
             any_version: the watch was asked from "" or "0", and so begins with additions in no order of versions: no
                 version is known before another event (§116).
+            not_older_than: the version that the watch was asked from: a lower one ends the reading.
         """
 
-    def watch_list_reader(self, *, chunked: bool) -> WatchReader:
-        """A reader for a stream with sendInitialEvents: collects up to the end bookmark, then goes on as a watch."""
+    def watch_list_reader(self, *, chunked: bool, not_older_than: str = "") -> WatchReader:
+        """A reader for a stream with sendInitialEvents: collects up to the end bookmark, then goes on as a watch.
+
+        Args:
+            chunked: as for `watch_reader`.
+            not_older_than: the version that was asked for: an end bookmark with a lower one ends the reading, and
+                nothing is queued.
+        """
 
     def has_synced(self) -> bool:
         """Whether its first list is in the store."""
@@ -1502,7 +1509,7 @@ class WatchReader:
         With a "delta" queue, for a deletion, also until the batch under way is processed.
 
         Returns:
-            True when the stream is over: the chunked body ended, or an ERROR event came.
+            True when the stream is over: the chunked body ended, an ERROR event came, or a version went back.
 
         Raises:
             DecodeError: bytes that are no event; those before them are queued.
@@ -1533,8 +1540,8 @@ class WatchReader:
         """The version up to which everything is queued, to watch on from; "" until an event says it (§103)."""
 
     @property
-    def version_before_bookmark(self) -> str:
-        """The `resource_version` that the last bookmark replaced; "" = none was known, or there was no bookmark."""
+    def went_back_to(self) -> str:
+        """The version of the bookmark or event that is lower than one before it, and was not queued; "" = none was."""
 
     @property
     def synced(self) -> bool:

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from benches.probes import Computing, Reader, StallProbe, beside, percentile
+from benches.probes import Computing, Reader, StallProbe, beside, percentile, rss
+from benches.touch import touch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +91,9 @@ def test_nobody_computes_any_more_when_it_is_over() -> None:
         assert threads == []
     with beside("idle") as threads:
         assert threads == []
+
+
+def test_touched_memory_is_counted_and_given_back() -> None:
+    before = rss()
+    assert touch(200 << 20) == 192 << 20
+    assert rss() < before + (64 << 20)

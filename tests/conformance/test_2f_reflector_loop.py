@@ -118,10 +118,11 @@ def test_s79_all_waits_of_a_reflector_are_one_series() -> None:
         refusal(500),
         FakeResponse(initial_end("10"), error_event(429)),
         RefusedError("refused"),
+        pod_list("10"),
         FakeResponse(error_event(410)),
         FakeResponse(initial_end("11"), bookmark("12")),
     ).run()
-    assert r.kinds() == ["watch-list", "watch-list", "list", "watch-list", "watch", "watch", "watch-list"]
+    assert r.kinds() == ["watch-list", "watch-list", "list", "watch-list", "watch", "list", "watch", "watch-list"]
     assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8])
 
 

@@ -345,12 +345,23 @@ def test_s109_a_stream_without_progress_is_not_waited_for(caplog: pytest.LogCapt
 def test_s109_progress_puts_the_deadline_off() -> None:
     """A slow stream is waited for as long as objects, or parts of a large one, arrive."""
     clock = FakeClock()
-    slowly = [piece for n in range(20) for piece in (clock.advance(20.0), event("ADDED", str(n), f"p{n}"))]
+    slowly = [piece for n in range(20) for piece in (clock.advance(10.0), event("ADDED", str(n), f"p{n}"))]
     large = event("ADDED", "30", "large")
-    slowly += [piece for n in range(0, len(large), 10) for piece in (clock.advance(20.0), large[n : n + 10])]
-    r = Rig(FakeResponse(*slowly, initial_end("30"), bookmark("31")), clock=clock, watch_list_timeout=30.0).run()
+    slowly += [piece for n in range(0, len(large), 10) for piece in (clock.advance(10.0), large[n : n + 10])]
+    r = Rig(FakeResponse(*slowly, initial_end("30"), bookmark("31")), clock=clock, watch_list_timeout=15.0).run()
     assert r.kinds() == ["watch-list"]
     assert len(r.source.log[0][2]) == 21
+
+
+@differs("client-go never aborts; here a stream that goes on past its timeoutSeconds and a grace is given up, too.")
+def test_s109_progress_does_not_put_off_the_end_of_the_stream() -> None:
+    """A stream whose objects come and come, but no end bookmark, is given up when its time is over."""
+    clock = FakeClock()
+    slowly = [piece for n in range(99) for piece in (clock.advance(10.0), event("ADDED", str(n), f"p{n}"))]
+    r = Rig(FakeResponse(*slowly), pod_list("10"), FakeResponse(bookmark("11")), clock=clock, watch_grace=5.0).run()
+    assert r.kinds() == ["watch-list", "list", "watch"]
+    assert 455.0 <= clock.now - 1000.0 <= 465.0
+    assert not r.transport.capabilities.supports_watch_list("v1")
 
 
 @differs("client-go never aborts; here bookmarks without the annotation do not put the deadline off.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
 
 import pytest
 from core_support import CoreRig, line
@@ -180,13 +179,15 @@ def test_s114_internal_errors_are_never_watched_on_from_at_once() -> None:
     assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2])
 
 
-@pytest.mark.parametrize("failure", [lambda: refusal(429), lambda: RefusedError("refused")], ids=["429", "refused"])
-def test_s115_429_and_refused_connections_do_not_list(failure: Callable[[], object]) -> None:
+def test_s115_429_and_refused_connections_do_not_list() -> None:
     """A watch that is answered with 429, or whose connection is refused, is waited out and asked for again."""
-    r = rig(FakeResponse(event("ADDED", "12")), failure(), failure(), FakeResponse(bookmark("13")), failure()).run()
-    assert r.kinds() == ["list", "watch", "watch", "watch", "watch", "watch"]
-    assert [version for _, version in r.versions()][2:] == ["12", "12", "12", "13"]
+    failures = refusal(429), refusal(429), FakeResponse(bookmark("13")), RefusedError("refused")
+    r = rig(FakeResponse(event("ADDED", "12")), *failures, pod_list("13"), FakeResponse(bookmark("14"))).run()
+    assert r.kinds() == ["list", "watch", "watch", "watch", "watch", "watch", "list", "watch"]
+    assert r.requests[6] == {"limit": "1"}, "the question for the server's version, no relist"
+    assert [version for _, version in r.versions()][2:] == ["12", "12", "12", "13", None, "13"]
     assert r.clock.waits == pytest.approx([0.8, 1.6, 3.2]), "§79: one backoff for all"
+    assert r.reflector.counters().relists == {}
 
 
 @differs(
@@ -196,10 +197,12 @@ def test_s115_429_and_refused_connections_do_not_list(failure: Callable[[], obje
 @pytest.mark.parametrize("failure", [TransportError("reset"), ReadTimeoutError("no headers")], ids=str)
 def test_s115_no_failure_to_connect_lists(failure: Exception) -> None:
     """A watch that reaches nobody is waited out and asked for again, whatever the failure is."""
-    r = rig(FakeResponse(event("ADDED", "12")), failure, failure, FakeResponse(bookmark("13"))).run()
-    assert r.kinds() == ["list", "watch", "watch", "watch", "watch"]
-    assert [version for _, version in r.versions()][2:] == ["12", "12", "12"]
+    r = rig(FakeResponse(event("ADDED", "12")), failure, failure, pod_list("13"), FakeResponse(bookmark("13"))).run()
+    assert r.kinds() == ["list", "watch", "watch", "list", "list", "watch"]
+    assert r.requests[3] == r.requests[4] == {"limit": "1"}, "the question for the server's version, no relist"
+    assert r.versions()[5] == ("watch", "12")
     assert r.clock.waits == pytest.approx([0.8, 1.6])
+    assert r.reflector.counters().relists == {}
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 500, 503])
@@ -335,11 +338,40 @@ def test_s120_an_event_that_cannot_be_taken_in_is_not_lost(caplog: pytest.LogCap
     assert any("at byte 17 (object default/bad)" in record.getMessage() for record in caplog.records)
 
 
-def test_s121_events_move_the_version_in_arrival_order() -> None:
-    """The version to go on from is that of the last event, also when an earlier one had a greater."""
-    r = rig(FakeResponse(event("ADDED", "44"), event("ADDED", "41", "b")), FakeResponse(bookmark("46"))).run()
-    assert r.versions()[-1] == ("watch", "41")
-    assert CoreRig().watch(line("ADDED", "a@44"), line("ADDED", "b@41")).resource_version == "41"
+@differs(
+    "client-go takes an event whose version is lower than that of one before it, and goes on from there; here such an "
+    "event is not stored, because it may be an old state of an object whose newer one came before it, and the "
+    "collection is listed without a version."
+)
+@pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED", "TELEPORTED"])
+def test_s121_an_event_that_goes_back_is_settled_by_one_consistent_list(kind: str) -> None:
+    """An event with a lower version than one before it is not taken, and followed by a list without a version."""
+    stream = FakeResponse(event("ADDED", "44"), event(kind, "41"), event("ADDED", "45", "b"))
+    r = rig(stream, pod_list("45", "a", "b"), FakeResponse(bookmark("46"))).run()
+    assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "45")]
+    assert r.source.log[1:] == [("ADDED", "44", "a"), ("replace", "45", ["a", "b"])]
+    assert r.reflector.counters().relists == {"version_went_back": 1}
+    core = CoreRig()
+    core.list("10", "a@3")
+    reader = core.watch(line("ADDED", "b@44"), line(kind, "a@41"), line("ADDED", "c@45"))
+    core.hear()
+    assert core.stored() == ["a@3", "b@44"]
+    assert (reader.resource_version, reader.went_back_to) == ("44", "41")
+
+
+@differs("client-go takes an event of the version that it watches from, or of one before it; see above.")
+def test_s121_the_version_that_was_asked_for_counts() -> None:
+    """An event of a lower version than the watch was asked from is not taken; one of the same version is."""
+    r = rig(FakeResponse(event("DELETED", "9")), pod_list("10", "a"), FakeResponse(event("MODIFIED", "10"))).run()
+    assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "10")]
+    assert r.source.log == [("replace", "10", ["a"])] * 2 + [("MODIFIED", "10", "a")]
+
+
+def test_s121_versions_that_are_no_numbers_move_in_arrival_order() -> None:
+    """The version to go on from is that of the last event, where versions cannot be compared."""
+    r = rig(FakeResponse(event("ADDED", "b4"), event("ADDED", "a1", "b")), FakeResponse(bookmark("46"))).run()
+    assert r.versions()[-1] == ("watch", "a1")
+    assert CoreRig().watch(line("ADDED", "a@b4"), line("ADDED", "b@a1")).resource_version == "a1"
 
 
 @differs(
@@ -351,6 +383,10 @@ def test_s121_a_bookmark_that_goes_back_is_settled_by_one_consistent_list() -> N
     r = rig(FakeResponse(event("ADDED", "44"), bookmark("40")), pod_list("41"), FakeResponse(bookmark("42"))).run()
     assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "41")]
     assert r.reflector.counters().relists == {"version_went_back": 1}
+    core = CoreRig()
+    core.watch(line("ADDED", "a@44"), bookmark("40"))
+    core.hear()
+    assert core.core.resource_version() == "44", "the store's version does not go back with it"
 
 
 # -- what is expected and what was received (§122, §123) ---------------------------------------------------------------
@@ -450,8 +486,9 @@ def test_s124_a_connection_that_breaks_inside_an_event_resumes_at_once() -> None
 @pytest.mark.parametrize("failure", [TransportError("EOF"), ReadTimeoutError("no headers")], ids=str)
 def test_s124_a_watch_that_ends_before_its_headers_is_asked_for_again(failure: Exception) -> None:
     """A connection that ends or times out before the headers of a watch is waited out, without a list."""
-    r = rig(failure, FakeResponse(bookmark("13"))).run()
-    assert r.versions() == [("list", "0"), ("watch", "10"), ("watch", "10")]
+    r = rig(failure, pod_list("12"), FakeResponse(bookmark("13"))).run()
+    assert r.versions() == [("list", "0"), ("watch", "10"), ("list", None), ("watch", "10")]
+    assert r.requests[2] == {"limit": "1"}, "the question for the server's version, no relist"
     assert r.clock.waits == pytest.approx([0.8])
 
 
@@ -475,7 +512,7 @@ def test_s124_bytes_that_are_no_event_are_reported() -> None:
 )
 def test_s124_silence_past_timeout_seconds_ends_the_watch_without_a_list() -> None:
     """A watch on which nothing comes until some seconds after its end is left for the next one."""
-    r = rig(FakeResponse(bookmark("11"), SILENCE), FakeResponse(bookmark("13")), watch_grace=5.0).run()
+    r = rig(FakeResponse(event("ADDED", "11"), SILENCE), FakeResponse(bookmark("13")), watch_grace=5.0).run()
     assert r.versions() == [("list", "0"), ("watch", "10"), ("watch", "11")]
     assert r.transport.responses[1].timeouts[0] == 450 + 5.0
     assert r.clock.now == 1000.0 + 455.0

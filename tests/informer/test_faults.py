@@ -210,3 +210,26 @@ def test_f13_a_rotated_token(server: APIServer, make_factory: Make, by_hook: boo
     if not by_hook:
         client.configuration.api_key["authorization"] = "Bearer new"
     follower.check_goes_on()
+
+
+def test_f13_f14_a_token_that_is_refreshed_in_time_costs_no_list_and_is_no_failure(
+    server: APIServer, make_factory: Make
+) -> None:
+    """A watch that is answered with 401 is asked for once more, and no time is lost."""
+    tokens = ["old"]
+
+    def refresh(configuration: Configuration) -> None:
+        configuration.api_key["authorization"] = f"Bearer {tokens[0]}"
+        del tokens[:-1]
+
+    server.faults.require_token("old")
+    client = server.api_client("old")
+    client.configuration.refresh_api_key_hook = refresh
+    follower = Follower(server, make_factory(transport=AnyTransport(client)))
+    follower.touch()
+    tokens.append("new")
+    server.faults.require_token("new")
+    server.faults.close_watches()
+    follower.check_goes_on()
+    assert follower.counters().failures == 0
+    assert follower.counters().relists == {}

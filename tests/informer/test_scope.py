@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from informer_support import Recorder, assert_equal_to_server, eventually
 
 from kubeinformer import CacheSyncTimeoutError, ListOptions, SharedInformerFactory
+from kubeinformer.cache.backoff import Backoff
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.objects import config_map, custom_resource_definition, pod
 
@@ -36,11 +38,46 @@ def test_s67_a_relist_of_one_namespace_leaves_the_others_alone(server: APIServer
     assert recorder.faults == []
 
 
-def test_a_forbidden_namespace_is_named_and_does_not_stop_the_others(server: APIServer, make_factory: Make) -> None:
+@pytest.mark.parametrize("transport", ["native", "python"])
+def test_f22_a_namespace_that_is_forbidden_meanwhile_is_named_and_the_others_stay_live(
+    server: APIServer, make_factory: Make, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubeinformer.cache.reflector.Backoff", partial(Backoff, initial=0.01, cap=0.05))
+    for namespace in ("a", "b", "c"):
+        server.create(pod("web-0", namespace))
+    factory = make_factory(namespaces=["a", "b", "c"], transport=transport)
+    informer = factory.core().v1().pods().informer()
+    recorder = Recorder()
+    informer.add_event_handler(recorder)
+    factory.start()
+    factory.wait_for_cache_sync(timeout=10)
+    server.faults.forbidden(namespace="b")
+    server.faults.close_watches(namespace="b")
+    eventually(informer.controller.lasting_refusal, "the refusal lasts")
+    server.create(pod("web-1", "a"))
+    server.create(pod("web-1", "c"))
+    eventually(lambda: {"a/web-1", "c/web-1"} <= set(recorder.state), "the others go on")
+    errors = informer.controller.last_errors()
+    assert list(errors) == ["b"]
+    assert 'in the namespace "b"' in str(errors["b"].error)
+    assert [source for source, it in informer.controller.reflectors.items() if not it.is_live()] == ["b"]
+    assert "b/web-0" in recorder.state, "what cannot be read any more is not deleted"
+    assert not informer.is_live()
+    server.faults.clear()
+    eventually(informer.is_live, "all is well again")
+    assert informer.controller.last_errors() == {}
+    assert_equal_to_server(server, informer, recorder)
+    assert recorder.tombstones == 0
+
+
+@pytest.mark.parametrize("transport", ["native", "python"])
+def test_a_forbidden_namespace_is_named_and_does_not_stop_the_others(
+    server: APIServer, make_factory: Make, transport: str
+) -> None:
     server.create(pod("web-0", "a"))
     server.create(pod("web-0", "b"))
     server.faults.forbidden(namespace="b")
-    factory = make_factory(namespaces=["a", "b"])
+    factory = make_factory(namespaces=["a", "b"], transport=transport)
     informer = factory.core().v1().pods().informer()
     recorder = Recorder()
     informer.add_event_handler(recorder)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.version_went_back import went_back
 from kubeinformer.errors import DecodeError, TransportError
 from kubeinformer.options import ListOptions
 from kubeinformer.resource import Resource
@@ -160,13 +161,14 @@ class FakeRelist:
 class FakeWatchReader:
     """The contract of the core's reader over json.loads, for whole lines."""
 
-    def __init__(self, source: FakeSource, *, initial: bool, any_version: bool = False) -> None:
+    def __init__(self, source: FakeSource, not_older_than: str, *, initial: bool, any_version: bool = False) -> None:
         self._source = source
         self._any_version = any_version
+        self._newest = not_older_than
         self._initial: list[str] | None = [] if initial else None
         self._rest = b""
         self.events = self.bookmarks = self.unknown_events = 0
-        self.resource_version = self.version_before_bookmark = ""
+        self.resource_version = self.went_back_to = ""
         self.synced = False
         self.error: bytes | None = None
 
@@ -188,11 +190,16 @@ class FakeWatchReader:
             return True
         version = obj["metadata"]["resourceVersion"]
         self._any_version = self._any_version and kind == "ADDED"
+        ends = "k8s.io/initial-events-end" in obj["metadata"].get("annotations", {})
+        if not self._any_version and (self._initial is None or ends):
+            if went_back(self._newest, version):
+                self.went_back_to = version
+                return True
+            self._newest = version
         if kind == "BOOKMARK":
             self.events += 1
             self.bookmarks += 1
-            self.version_before_bookmark = self.resource_version
-            if self._initial is not None and "k8s.io/initial-events-end" in obj["metadata"].get("annotations", {}):
+            if self._initial is not None and ends:
                 self._source.log.append(("replace", version, self._initial))
                 self._initial, self.synced = None, True
         elif kind in ("ADDED", "MODIFIED", "DELETED"):
@@ -208,7 +215,7 @@ class FakeWatchReader:
         return False
 
     def finish(self) -> None:
-        if self._rest:
+        if self._rest and not self.went_back_to:
             self._line(self._rest)
 
 
@@ -220,11 +227,11 @@ class FakeSource:
     def begin_relist(self) -> FakeRelist:
         return FakeRelist(self)
 
-    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> FakeWatchReader:
-        return FakeWatchReader(self, initial=False, any_version=any_version)
+    def watch_reader(self, *, chunked: bool, any_version: bool = False, not_older_than: str = "") -> FakeWatchReader:
+        return FakeWatchReader(self, not_older_than, initial=False, any_version=any_version)
 
-    def watch_list_reader(self, *, chunked: bool) -> FakeWatchReader:
-        return FakeWatchReader(self, initial=True)
+    def watch_list_reader(self, *, chunked: bool, not_older_than: str = "") -> FakeWatchReader:
+        return FakeWatchReader(self, not_older_than, initial=True)
 
     def has_synced(self) -> bool:
         return any(entry[0] == "replace" for entry in self.log)

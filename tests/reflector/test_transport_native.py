@@ -250,7 +250,7 @@ def test_it_reads_to_the_end_of_the_body():
 
 
 def test_it_comes_back_for_each_bookmark_and_goes_on():
-    parts = event("ADDED", "5", "a"), bookmark("7"), event("ADDED", "8", "b"), bookmark("6")
+    parts = event("ADDED", "5", "a"), bookmark("7"), event("ADDED", "8", "b"), bookmark("9")
     gate = threading.Event()
 
     def handler(connection: Connection) -> None:
@@ -262,11 +262,18 @@ def test_it_comes_back_for_each_bookmark_and_goes_on():
     with SocketServer(handler) as server:
         watch = Watch(server)
         assert not watch.read_into()
-        assert (watch.reader.version_before_bookmark, watch.reader.resource_version) == ("5", "7")
+        assert (watch.reader.bookmarks, watch.reader.resource_version) == (1, "7")
         gate.set()
         assert not watch.read_into()
-        assert (watch.reader.version_before_bookmark, watch.reader.resource_version) == ("8", "6")
+        assert (watch.reader.bookmarks, watch.reader.resource_version) == (2, "9")
         assert watch.read_into()
+
+
+def test_a_version_that_goes_back_ends_the_stream():
+    with SocketServer(scripted(event("ADDED", "5", "a"), bookmark("4") + event("ADDED", "6", "b"))) as server:
+        watch = Watch(server)
+        assert watch.read_into()
+        assert (watch.reader.went_back_to, watch.reader.resource_version) == ("4", "5")
 
 
 def test_an_error_event_ends_the_stream():

@@ -65,6 +65,8 @@ class ControllerOptions:
         connect_timeout: seconds to wait for a connection.
         first_byte_timeout: seconds to wait for an answer to begin.
         watch_list_timeout: seconds without progress after which a watch-list is given up for LIST.
+        bookmark_timeout: seconds without a byte on a watch, where bookmarks come, after which the server is asked
+            whether its version went back, and watched anew; at most a fifth more.
         queue: what is between reading and the store; the modes of client-go, named by its feature gates:
             "atomic" = `RealFIFO` with `AtomicFIFO`, its default since 1.36: changes in the order in which they came; a
             list is one change, told as deletions first, and all of it is in the store before the first handler hears.
@@ -101,6 +103,7 @@ class ControllerOptions:
     connect_timeout: float = 10.0
     first_byte_timeout: float = 65.0
     watch_list_timeout: float = 60.0
+    bookmark_timeout: float = 150.0
     queue: Literal["atomic", "in_order", "delta"] = "atomic"
     keep_paths: Sequence[str] = ()
     drop_paths: Sequence[str] = ()
@@ -199,6 +202,7 @@ class Controller:
                 first_byte_timeout=options.first_byte_timeout,
                 watch_list_timeout=options.watch_list_timeout,
                 watch_grace=options.watch_grace,
+                bookmark_timeout=options.bookmark_timeout,
                 use_watch_list=options.use_watch_list,
                 name=reflector_name,
                 on_error=partial(self._failed, source),

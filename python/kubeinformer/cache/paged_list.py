@@ -5,7 +5,7 @@ The store sees a list iff all its pages were read; the resourceVersion to watch 
 
 from __future__ import annotations
 
-from kubeinformer.errors import APIStatusError, DecodeError, TransportError
+from kubeinformer.errors import APIStatusError, DecodeError
 from kubeinformer.transport.base import Response
 
 from .api_status import is_expired, is_too_large_resource_version
@@ -13,12 +13,14 @@ from .read_into import read_into
 from .reflector_session import Session
 from .reflector_source import ListMeta, ListReader
 from .reflector_state import Phase
+from .version_went_back import VersionWentBackError, list_to_make_sure, went_back
 
 
 def list_and_replace(session: Session) -> None:
     """Read the whole collection and queue it as one Replace. Blocks until that is done.
 
-    A resourceVersion that the server no longer has, or not yet, is dropped, and the list is tried once more (§87).
+    A resourceVersion that the server no longer has, or not yet, is dropped, and the list is tried once more (§87). So
+    it is when the server answers with a lower one, whatever it lacks: see `version_went_back`.
 
     Raises:
         APIStatusError, TransportError, DecodeError: the list was not read; nothing was queued.
@@ -31,12 +33,17 @@ def list_and_replace(session: Session) -> None:
     limit = session.timing.page_size if limited else 0
     try:
         _list(session, version, limit)
+        return
     except APIStatusError as error:
         if not (is_expired(error) or is_too_large_resource_version(error)):
             raise
         state.report(error)
         state.resource_version_unavailable = True
-        _list(session, "", limit)
+    except VersionWentBackError as suspicion:
+        list_to_make_sure(state, suspicion)
+        state.count_relist("version_went_back")
+    # Here, where what was read before is freed: an exception keeps it.
+    _list(session, "", limit)
 
 
 def _list(session: Session, version: str, limit: int) -> None:
@@ -55,6 +62,8 @@ def _list(session: Session, version: str, limit: int) -> None:
         meta = _read_page(session, response, relist.page(chunked=response.chunked))
         if not token:
             list_version = meta.resource_version
+            if went_back(version, list_version):
+                raise VersionWentBackError(version, list_version)
         if not meta.continue_token:
             break
         if meta.continue_token == token:
@@ -69,15 +78,14 @@ def _list(session: Session, version: str, limit: int) -> None:
 
 
 def current_version(session: Session) -> str:
-    """Ask the server for its version now, by a consistent LIST of one object; "" when it does not say."""
-    try:
-        response = session.get_page("", 1, "", phase=Phase.CONNECTING)
-        page = session.source.begin_relist().page(chunked=response.chunked)
-        return _read_page(session, response, page).resource_version
-    except (APIStatusError, TransportError, DecodeError) as error:
-        session.check_stopped()
-        session.state.report(error)
-        return ""
+    """Ask the server for its version now, by a consistent LIST of one object.
+
+    Raises:
+        APIStatusError, TransportError, DecodeError: it does not say.
+    """
+    response = session.get_page("", 1, "", phase=Phase.CONNECTING)
+    page = session.source.begin_relist().page(chunked=response.chunked)
+    return _read_page(session, response, page).resource_version
 
 
 def _read_page(session: Session, response: Response, reader: ListReader) -> ListMeta:

@@ -40,8 +40,10 @@ class Reflector:
 
     It differs from client-go in this: a watch-list without an end bookmark is given up for LIST and the server's
     inability is remembered (§108); every watch has a deadline of the client's own; failures to connect a watch are
-    waited out without a new list (§115); backoff starts over after two quiet minutes (§78); after a watch that was
-    silent throughout, a LIST of one object asks whether the server's version went back, as a restored backup's does.
+    waited out without a new list (§115); backoff starts over after two quiet minutes (§78); after failures to connect,
+    or a watch that was silent throughout or for longer than bookmarks take, a LIST of one object asks whether the
+    server's version went back, as a restored backup's does; a version that goes back, be it of a list, a bookmark or an
+    event, is not accepted before a consistent list has confirmed it (§121).
 
     Args:
         source: where the bytes go.
@@ -60,6 +62,9 @@ class Reflector:
             gives up on a LIST after 60 s itself, and its word on that is worth hearing.
         watch_list_timeout: seconds without a step towards the end of the initial events after which LIST takes over.
         watch_grace: seconds after its timeoutSeconds when the client ends a watch that the server did not.
+        bookmark_timeout: seconds, up to a fifth more, of silence on a watch after which the client asks for the
+            server's version and watches on anew. Only once a bookmark has come: servers that send any send one a
+            minute, but not for every resource (none for events). `math.inf` = never.
         use_watch_list: False = LIST always.
         backoff: waits between attempts, for this reflector alone; None = client-go's numbers.
         clock: None = the system's.
@@ -89,6 +94,7 @@ class Reflector:
         first_byte_timeout: float = 65.0,
         watch_list_timeout: float = 60.0,
         watch_grace: float = 15.0,
+        bookmark_timeout: float = 150.0,
         use_watch_list: bool = True,
         backoff: Backoff | None = None,
         clock: Clock | None = None,
@@ -97,7 +103,13 @@ class Reflector:
         on_phase: Callable[[Phase], None] | None = None,
     ) -> None:
         timing = Timing(
-            page_size, min_watch_timeout, connect_timeout, first_byte_timeout, watch_list_timeout, watch_grace
+            page_size,
+            min_watch_timeout,
+            connect_timeout,
+            first_byte_timeout,
+            watch_list_timeout,
+            watch_grace,
+            bookmark_timeout,
         )
         timing.check()
         self.name = name or (f"{resource} in {namespace}" if namespace is not None else str(resource))

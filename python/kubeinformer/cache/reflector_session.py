@@ -35,12 +35,14 @@ class Timing:
     first_byte_timeout: float
     watch_list_timeout: float
     watch_grace: float
+    bookmark_timeout: float
 
     def check(self) -> None:
         """Raise ValueError, naming the argument, for a number that makes no sense."""
         if self.page_size < 1:
             raise ValueError("page_size must be at least 1")
-        for name in ("min_watch_timeout", "connect_timeout", "first_byte_timeout", "watch_list_timeout"):
+        above_zero = ("min_watch_timeout", "connect_timeout", "first_byte_timeout", "watch_list_timeout")
+        for name in (*above_zero, "bookmark_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0")
         if self.watch_grace < 0:
@@ -57,6 +59,7 @@ class Stream:
         opened: monotonic time of its headers.
         timeout_seconds: after which the server was asked to end it.
         deadline: monotonic time after which the client ends it.
+        patience: seconds without a byte after which something may be wrong, if bookmarks come.
         over: its end was read already.
     """
 
@@ -65,6 +68,7 @@ class Stream:
     opened: float
     timeout_seconds: int
     deadline: float
+    patience: float
     over: bool = False
 
 
@@ -106,11 +110,11 @@ class Session:
     def get_page(self, resource_version: str, limit: int, continue_: str, *, phase: Phase = Phase.LISTING) -> Response:
         """Send the request for one page of a LIST; `phase` is what begins with its answer.
 
-        A limit from the user's tweak replaces `limit`, unless that is 0: a page of a list at a given version would be
-        read at exactly that version, which may be gone (statement 6 of the API server, §89).
+        A limit from the user's tweak replaces that of a list, unless that is 0: a page of a list at a given version
+        would be read at exactly that version, which may be gone (statement 6 of the API server, §89).
         """
         options = self._begin_request(Phase.LISTING)
-        options.limit = (options.limit or limit) if limit else 0
+        options.limit = (options.limit or limit) if limit and phase is Phase.LISTING else limit
         options.resource_version = resource_version
         options.resource_version_match = ""
         options.continue_ = continue_
@@ -134,15 +138,20 @@ class Session:
         response = self._get(options, then)
         try:
             if initial_events:
-                reader = self.source.watch_list_reader(chunked=response.chunked)
+                reader = self.source.watch_list_reader(chunked=response.chunked, not_older_than=resource_version)
             else:
                 any_version = resource_version in ("", "0")
-                reader = self.source.watch_reader(chunked=response.chunked, any_version=any_version)
+                reader = self.source.watch_reader(
+                    chunked=response.chunked, any_version=any_version, not_older_than=resource_version
+                )
         except BaseException:
             response.close(complete=False)
             raise
         opened = self.clock.monotonic()
-        return Stream(response, reader, opened, timeout, opened + timeout + self.timing.watch_grace)
+        deadline = opened + timeout + self.timing.watch_grace
+        # Watches that were opened together, and became silent together, do not ask together.
+        patience = self.timing.bookmark_timeout * (1 + 0.2 * self._random())
+        return Stream(response, reader, opened, timeout, deadline, patience)
 
     def _begin_request(self, then: Phase) -> ListOptions:
         """Enter the phase of a request and ask for its options; the user's tweak may take its time."""

@@ -56,7 +56,9 @@ class WatchReader(Protocol):
     """Reads one watch stream; every event it accepts is queued at once."""
 
     def feed(self, data: bytes) -> bool:
-        """Read on; True once the stream is over: the last chunk, or an ERROR event. May block while the queue is full.
+        """Read on; True once the stream is over: the last chunk, an ERROR event, or a version that went back.
+
+        May block while the queue is full.
 
         After the last chunk, `finish` is still to be called.
 
@@ -89,8 +91,11 @@ class WatchReader(Protocol):
         """Where to resume, of accepted events only (§103, §116, §121); "" until known."""
 
     @property
-    def version_before_bookmark(self) -> str:
-        """The `resource_version` that the last bookmark replaced; "" = none was known, or there was no bookmark."""
+    def went_back_to(self) -> str:
+        """The version of the bookmark or event that is lower than one before it, and was not accepted; "" = none was.
+
+        Versions that are no numbers cannot be compared.
+        """
 
     @property
     def synced(self) -> bool:
@@ -107,11 +112,14 @@ class Source(Protocol):
     def begin_relist(self) -> Relist:
         """Begin a Replace."""
 
-    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
-        """A reader for an ordinary watch; with `any_version`, one that was asked from "" or "0" (§116)."""
+    def watch_reader(self, *, chunked: bool, any_version: bool = False, not_older_than: str = "") -> WatchReader:
+        """A reader for an ordinary watch from `not_older_than`; with `any_version`, that is "" or "0" (§116)."""
 
-    def watch_list_reader(self, *, chunked: bool) -> WatchReader:
-        """A reader for a stream with sendInitialEvents: collects until the end bookmark, then goes on as a watch."""
+    def watch_list_reader(self, *, chunked: bool, not_older_than: str = "") -> WatchReader:
+        """A reader for a stream with sendInitialEvents: collects until the end bookmark, then goes on as a watch.
+
+        An end bookmark of a lower version than `not_older_than` ends it, and nothing is queued.
+        """
 
     def has_synced(self) -> bool:
         """Whether the first Replace was processed."""

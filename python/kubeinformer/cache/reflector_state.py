@@ -98,6 +98,7 @@ class ReflectorState:
         self.phase = Phase.IDLE
         self.resource_version_unavailable = False
         self.paginates_from_any_version = False
+        self.bookmarks_come = False
         self.last_error: LastError | None = None
         self.counters = ReflectorCounters()
         self._clock = clock

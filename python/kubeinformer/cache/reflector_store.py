@@ -152,11 +152,12 @@ class _StoreSource:
     def begin_relist(self) -> Relist:
         return _StoreRelist(self, self._source.begin_relist())
 
-    def watch_reader(self, *, chunked: bool, any_version: bool = False) -> WatchReader:
-        return _StoreWatchReader(self, self._source.watch_reader(chunked=chunked, any_version=any_version))
+    def watch_reader(self, *, chunked: bool, any_version: bool = False, not_older_than: str = "") -> WatchReader:
+        reader = self._source.watch_reader(chunked=chunked, any_version=any_version, not_older_than=not_older_than)
+        return _StoreWatchReader(self, reader)
 
-    def watch_list_reader(self, *, chunked: bool) -> WatchReader:
-        return _StoreWatchReader(self, self._source.watch_list_reader(chunked=chunked))
+    def watch_list_reader(self, *, chunked: bool, not_older_than: str = "") -> WatchReader:
+        return _StoreWatchReader(self, self._source.watch_list_reader(chunked=chunked, not_older_than=not_older_than))
 
     def has_synced(self) -> bool:
         return self._synced
@@ -246,8 +247,8 @@ class _StoreWatchReader:
         return self._reader.resource_version
 
     @property
-    def version_before_bookmark(self) -> str:
-        return self._reader.version_before_bookmark
+    def went_back_to(self) -> str:
+        return self._reader.went_back_to
 
     @property
     def synced(self) -> bool:

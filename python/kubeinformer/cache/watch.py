@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from kubeinformer.errors import APIStatusError, DecodeError, TransportError
+from kubeinformer.transport.base import ReadTimeoutError
 
 from .api_status import event_error, is_expired
 from .paged_list import current_version
@@ -16,6 +17,7 @@ from .read_into import read_into
 from .reflector_session import Session, Stream
 from .reflector_source import WatchReader
 from .reflector_state import Phase, describe, logger
+from .version_went_back import VersionWentBackError, list_to_make_sure, went_back
 
 VERY_SHORT = 1.0
 """Seconds (client-go §113); for a watch that was asked for less than twice that, half of what was asked for."""
@@ -29,9 +31,10 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
     answered with 429, is tried again after a wait, without a list (§115; client-go lists after failures to connect
     other than "refused", here none of them needs it: the server says 410 if too much time has passed).
 
-    A watch that was silent from beginning to end may be one from a version that the server, restored from a backup, has
-    not reached: it gets no error, and misses what happens meanwhile. So the server is asked for its version before the
-    next one. Where bookmarks come, no healthy watch is silent for long.
+    A watch from a version that the server, restored from a backup, has not reached gets no error, and misses what
+    happens meanwhile. So the server is asked for its version before the next watch: when nobody was reached, as is so
+    while a backup is restored, and after a watch that was silent from beginning to end. Where bookmarks come, no
+    healthy watch is silent for long; one that is, is ended for that question, which costs little.
 
     Args:
         session: what to work with.
@@ -44,27 +47,37 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
         APIStatusError: a watch was refused otherwise.
         DecodeError: the server sent what is no event.
     """
+    try:
+        return _watch(session, stream)
+    except VersionWentBackError as suspicion:
+        list_to_make_sure(session.state, suspicion)
+        return "version_went_back", None
+
+
+def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | None]:
+    is_doubtful = False
     while True:
         if stream is None:
             try:
+                if is_doubtful:
+                    _check_version(session)
                 stream = session.open_stream(session.state.resource_version, initial_events=False)
             except (TransportError, APIStatusError) as error:
                 if isinstance(error, APIStatusError) and error.code != 429:
                     raise
+                is_doubtful = is_doubtful or isinstance(error, TransportError)
                 session.back_off(error)
                 continue
             session.state.count("watches")
             session.state.succeeded()
         accepted_before = _accepted(stream.reader)
-        try:
-            ending = follow(session, stream)
-        except VersionWentBackError as suspicion:
-            return _list_to_make_sure(session, suspicion)
+        ending = follow(session, stream)
         # Of the whole stream: what is left of a watch-list after a slow first list may be short and yet healthy.
         lasted = session.clock.monotonic() - stream.opened
         short_of = min(VERY_SHORT, stream.timeout_seconds / 2)
         accepted = _accepted(stream.reader) - accepted_before
-        silent = _accepted(stream.reader) == 0
+        no_bookmark = isinstance(ending, _NoBookmarkError)
+        is_doubtful = no_bookmark or (_accepted(stream.reader) == 0 and lasted >= VERY_SHORT)
         stream = None
         if isinstance(ending, APIStatusError):
             if is_expired(ending):
@@ -75,33 +88,44 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
                 session.back_off(ending)
                 continue
             return "watch_error", ending
-        if accepted == 0 and lasted < short_of:
+        if accepted == 0 and lasted < short_of and not no_bookmark:
             why = f": {ending}" if ending is not None else ""
             short = TransportError(f"a watch ended after {lasted:.1f} s without an event{why}")
             short.__cause__ = ending
             return "very_short_watch", short
-        if ending is not None:
+        if ending is not None and not no_bookmark:
             session.state.report(ending)
-        if silent and lasted >= VERY_SHORT:
-            before, now = session.state.resource_version, current_version(session)
-            if _went_back(before, now):
-                return _list_to_make_sure(session, VersionWentBackError(before, now))
         logger.debug(
             "%s: the watch ended after %.0f s (%s), opening the next", session.state.name, lasted, ending or "EOF"
         )
 
 
-class VersionWentBackError(Exception):
-    """A bookmark or a list has a lower resourceVersion than what came before it."""
+def _check_version(session: Session) -> None:
+    """Ask the server for its version, if that can be compared with the last one seen.
 
-    def __init__(self, before: str, now: str) -> None:
-        super().__init__(f"resourceVersion went from {before} back to {now}")
+    Raises:
+        VersionWentBackError: it is lower.
+        TransportError, APIStatusError: nobody answered, or with 429.
+    """
+    before = session.state.resource_version
+    if not before.isdecimal():
+        return
+    try:
+        now = current_version(session)
+    except (APIStatusError, DecodeError) as error:
+        if isinstance(error, APIStatusError) and error.code == 429:
+            raise
+        session.state.report(error)
+        return
+    if went_back(before, now):
+        raise VersionWentBackError(before, now)
 
 
-def _list_to_make_sure(session: Session, suspicion: VersionWentBackError) -> tuple[str, None]:
-    logger.warning("%s: %s; listing again to make sure", session.state.name, suspicion)
-    session.state.resource_version_unavailable = True
-    return "version_went_back", None
+class _NoBookmarkError(TransportError):
+    """A watch was silent for so long that a bookmark should have come. A hint, and no failure."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no bookmark within {seconds:.0f} s")
 
 
 def follow(session: Session, stream: Stream) -> APIStatusError | TransportError | None:
@@ -122,15 +146,21 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
             left = stream.deadline - session.clock.monotonic()
             if left <= 0:
                 return TransportError("the watch outlived its timeoutSeconds")
-            before, bookmarks = state.resource_version, reader.bookmarks
+            quiet = stream.patience - state.silence() if state.bookmarks_come else left
+            if quiet <= 0:
+                return _NoBookmarkError(stream.patience)
+            before, bookmarks, wait = state.resource_version, reader.bookmarks, min(left, quiet)
             try:
-                stream.over = read_on(session, stream, left, at_most=left)
+                stream.over = read_on(session, stream, wait, at_most=wait)
+            except ReadTimeoutError:
+                if wait == left:
+                    raise
+                return _NoBookmarkError(stream.patience)
             finally:
                 state.resource_version = reader.resource_version or before
-            if reader.bookmarks > bookmarks:
-                before = reader.version_before_bookmark or before
-                if _went_back(before, state.resource_version):
-                    raise VersionWentBackError(before, state.resource_version)
+            state.bookmarks_come = state.bookmarks_come or reader.bookmarks > bookmarks
+        if reader.went_back_to:
+            raise VersionWentBackError(state.resource_version, reader.went_back_to)
         if reader.error is not None:
             return event_error(f"{state.name}: ERROR event", reader.error)
         complete = True
@@ -173,8 +203,3 @@ def _finish(session: Session, reader: WatchReader) -> None:
 
 def _accepted(reader: WatchReader) -> int:
     return reader.events + reader.unknown_events
-
-
-def _went_back(before: str, after: str) -> bool:
-    """Whether a version is lower; versions that are no numbers cannot be compared."""
-    return before.isdecimal() and after.isdecimal() and int(after) < int(before)

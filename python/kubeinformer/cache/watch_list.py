@@ -13,6 +13,7 @@ from kubeinformer.transport.base import ReadTimeoutError, RefusedError
 from .api_status import event_error, is_expired, is_too_large_resource_version
 from .reflector_session import Session, Stream
 from .reflector_state import describe, logger
+from .version_went_back import VersionWentBackError, list_to_make_sure
 from .watch import VERY_SHORT, read_on
 
 
@@ -27,9 +28,10 @@ class _UnsupportedError(Exception):
 def watch_list(session: Session) -> Stream | None:
     """Read the collection from a stream. Blocks until it is queued, or cannot be.
 
-    429 and a refused connection are waited out (§105), a version that the server does not have is dropped (§106), and a
-    stream that ends early is tried once more. Unlike client-go (§108), that is all: then LIST takes over, and what
-    shows that the server cannot do it at all (400, 422, an ERROR 500 or 504, no end bookmark in time) is remembered.
+    429 and a refused connection are waited out (§105), a version that the server does not have, or answers with a lower
+    one, is dropped (§106), and a stream that ends early is tried once more. Unlike client-go (§108), that is all: then
+    LIST takes over, and what shows that the server cannot do it at all (400, 422, an ERROR 500 or 504, no end bookmark
+    in time) is remembered.
 
     Returns:
         The open stream, or None: use LIST.
@@ -55,6 +57,10 @@ def watch_list(session: Session) -> Stream | None:
         except _UnsupportedError as reason:
             _disable(session, reason.error)
             return None
+        except VersionWentBackError as suspicion:
+            list_to_make_sure(state, suspicion)
+            state.count_relist("version_went_back")
+            continue
         except APIStatusError as error:
             if error.code in (400, 422):
                 _disable(session, error)
@@ -88,14 +94,15 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
     keep = False
     try:
         while not stream.over:
-            left = progress + patience - clock.monotonic()
+            left = min(progress + patience, stream.deadline) - clock.monotonic()
             bookmarks = reader.bookmarks
             try:
                 if left <= 0:
                     raise ReadTimeoutError("no time left")
                 stream.over = read_on(session, stream, left)
             except ReadTimeoutError:
-                raise _UnsupportedError(TransportError(f"no end bookmark within {patience:.0f} s")) from None
+                waited = clock.monotonic() - stream.opened
+                raise _UnsupportedError(TransportError(f"no end bookmark within {waited:.0f} s")) from None
             except TransportError as error:
                 session.check_stopped()
                 return _ended_early(session, stream, error)
@@ -105,6 +112,8 @@ def _read_initial_events(session: Session, stream: Stream) -> APIStatusError | T
             # An ordinary bookmark is no step towards the end; a part of an object is.
             if reader.events - reader.bookmarks > objects or reader.bookmarks == bookmarks:
                 progress, objects = clock.monotonic(), reader.events - reader.bookmarks
+        if reader.went_back_to:
+            raise VersionWentBackError(session.state.resource_version, reader.went_back_to)
         if reader.error is None:
             return _ended_early(session, stream, None)
         error_event = event_error(f"{session.state.name}: ERROR event", reader.error)

@@ -7,18 +7,28 @@ the client's settings is kept for as long as they stay the same.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from kubeinformer.errors import ForkedError
+from kubeinformer.errors import ForkedError, TransportError
 
 from ._failures import transport_error
+from ._refresh import refresh_credentials
+from .base import Response, StopSignal
+
+logger = logging.getLogger("kubeinformer")
+
+# Readers that are refused within so many seconds are refused for the same reason.
+_BURST_SECONDS = 10.0
 
 _T = TypeVar("_T")
+_R = TypeVar("_R", bound=Response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,10 @@ class PreparedRequest(Generic[_T]):
             return urlsplit(self.url).netloc.rpartition("@")[2]
         except ValueError:
             return "an address that is no URL"
+
+    def is_same(self, other: PreparedRequest[_T]) -> bool:
+        """Whether the server would see no difference."""
+        return (self.url, self.headers) == (other.url, other.headers) and self.connections is other.connections
 
 
 class ClientRequests(Generic[_T]):
@@ -79,6 +93,8 @@ class ClientRequests(Generic[_T]):
         # Held while the client's hooks run, so that many readers that meet an expired token refresh it once.
         self._lock = threading.Lock()
         self._made: tuple[object, _T] | None = None
+        self._refreshing = threading.Lock()
+        self._refreshed = -_BURST_SECONDS
 
     def check_process(self) -> None:
         """Raise ForkedError in a forked child."""
@@ -132,6 +148,63 @@ class ClientRequests(Generic[_T]):
             url += "?" + urlencode(parameters, quote_via=quote)
         secrets = [value for name, value in headers.items() if name.lower() in ("authorization", "cookie")]
         return PreparedRequest(connections, url, headers, [*secrets, *self._keys()])
+
+    def send(
+        self,
+        send: Callable[[PreparedRequest[_T]], _R],
+        path: str,
+        query: Sequence[tuple[str, str]],
+        accept: str,
+        *,
+        where: str,
+        stop: StopSignal | None,
+    ) -> _R:
+        """Prepare a request and send it; once more, with other credentials, if it is answered with 401.
+
+        Raises:
+            TransportError: `stop` is set, or as `prepare`.
+            Exception: what `send` raises.
+        """
+        if stop is not None and stop.is_set():
+            raise TransportError(f"{where}: stopped")
+        request = self.prepare(path, query, accept, where)
+        response = send(request)
+        if response.status != 401:
+            return response
+        again = self._prepare_again(request, path, query, accept, where)
+        if again is None:
+            return response
+        response.close(complete=False)
+        if stop is not None and stop.is_set():
+            raise TransportError(f"{where}: stopped")
+        return send(again)
+
+    def _prepare_again(
+        self, refused: PreparedRequest[_T], path: str, query: Sequence[tuple[str, str]], accept: str, where: str
+    ) -> PreparedRequest[_T] | None:
+        """What to send in place of a request that was answered with 401; None when there are no other credentials.
+
+        Many readers are refused together. The first of them has the client read its credentials anew, which may take
+        the time of an exec plugin; the others wait for that, and find them.
+        """
+        try:
+            with self._refreshing:
+                again = self.prepare(path, query, accept, where)
+                if again.is_same(refused) and self._refresh():
+                    again = self.prepare(path, query, accept, where)
+        except Exception as error:  # The 401 is what counts then; a message may hold what the hook was given.
+            logger.info("%s: 401, and no other credentials: %s", where, type(error).__name__)
+            return None
+        return None if again.is_same(refused) else again
+
+    def _refresh(self) -> bool:
+        if time.monotonic() - self._refreshed < _BURST_SECONDS:
+            return False
+        try:
+            with self._lock:
+                return refresh_credentials(self.client.configuration)
+        finally:
+            self._refreshed = time.monotonic()
 
     def _connections(self) -> _T:
         settings = self.settings()

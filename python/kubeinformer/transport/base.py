@@ -172,6 +172,8 @@ class Transport(Protocol):
     ) -> Response:
         """Send one GET, exactly once, and return when the answer's headers are there, whatever the status.
 
+        Only what is answered with 401 may be sent once more, with other credentials.
+
         Args:
             path: path below the server's address, escaped.
             query: parameters, not escaped.

@@ -11,9 +11,7 @@ from typing import Any
 
 import urllib3
 
-from kubeinformer.errors import TransportError
-
-from ._client_requests import ClientRequests
+from ._client_requests import ClientRequests, PreparedRequest
 from ._failures import transport_error
 from ._pool import build_pool_manager, in_flight, settings_of
 from ._response import HTTPResponse
@@ -55,9 +53,20 @@ class HTTPTransport:
         """
         self._requests.check_process()
         where = f"GET {path}"
-        if stop is not None and stop.is_set():
-            raise TransportError(f"{where}: stopped")
-        request = self._requests.prepare(path, query, accept, where)
+
+        def send(request: PreparedRequest[urllib3.PoolManager]) -> HTTPResponse:
+            return self._send(request, where, read_timeout, connect_timeout, stop)
+
+        return self._requests.send(send, path, query, accept, where=where, stop=stop)
+
+    def _send(
+        self,
+        request: PreparedRequest[urllib3.PoolManager],
+        where: str,
+        read_timeout: float,
+        connect_timeout: float,
+        stop: StopSignal | None,
+    ) -> HTTPResponse:
         with in_flight(stop) as flight:
             try:
                 raw = request.connections.urlopen(

@@ -95,16 +95,17 @@ class NativeTransport:
         """`request`, except that it raises `NotNativeError` as it is."""
         self._requests.check_process()
         where = f"GET {path}"
-        if stop is not None and stop.is_set():
-            raise TransportError(f"{where}: stopped")
-        request = self._requests.prepare(path, query, accept, where)
-        exchange = _exchange(request, f"{where} at {request.host}", read_timeout, connect_timeout)
-        if stop is None:
-            exchange.send()
-        else:
-            with stop.ending(exchange.shutdown):
+
+        def send(request: PreparedRequest[HTTPClient]) -> NativeResponse:
+            exchange = _exchange(request, f"{where} at {request.host}", read_timeout, connect_timeout)
+            if stop is None:
                 exchange.send()
-        return NativeResponse(exchange, read_timeout=read_timeout, stop=stop)
+            else:
+                with stop.ending(exchange.shutdown):
+                    exchange.send()
+            return NativeResponse(exchange, read_timeout=read_timeout, stop=stop)
+
+        return self._requests.send(send, path, query, accept, where=where, stop=stop)
 
     def close(self) -> None:
         """Close idle connections. Requests under way keep theirs; later ones open new ones."""

@@ -140,8 +140,8 @@ fn a_watch_queues_its_events_in_order_however_it_is_cut() {
         event("ADDED", "a", "5"),
         event("MODIFIED", "a", "9"),
         event("LATER", "a", "10"),
-        bookmark("8", "null"),
-        event("DELETED", "a", "7"),
+        bookmark("11", "null"),
+        event("DELETED", "a", "12"),
     ]
     .concat();
     for step in [1, 7, 64, body.len()] {
@@ -152,10 +152,10 @@ fn a_watch_queues_its_events_in_order_however_it_is_cut() {
             assert_eq!(reader.feed(&source, piece), Ok(false));
         }
         assert_eq!(reader.finish(&source), Ok(()));
-        let expected = ["Added a@5", "Updated a@9", "bookmark@8", "Deleted a@7"];
+        let expected = ["Added a@5", "Updated a@9", "bookmark@11", "Deleted a@12"];
         assert_eq!(queued(&informer), expected);
         let progress = reader.progress();
-        assert_eq!(progress.resource_version, "7", "the last, not the highest");
+        assert_eq!(progress.resource_version, "12");
         assert_eq!(
             (progress.events, progress.bookmarks, progress.unknown_events),
             (5, 1, 1)
@@ -210,20 +210,68 @@ fn what_others_see_of_the_progress_is_what_is_queued() {
 }
 
 #[test]
-fn a_bookmark_tells_which_version_it_replaced() {
+fn a_version_that_goes_back_ends_the_stream_and_is_not_accepted() {
+    for lower in [
+        bookmark("7", "{}"),
+        event("ADDED", "b", "7"),
+        event("MODIFIED", "a", "7"),
+        event("DELETED", "a", "7"),
+        event("TELEPORTED", "a", "7"),
+    ] {
+        let informer = informer();
+        let source = informer.add_source();
+        let mut reader = WatchReader::new(&source, false, false).not_older_than("8");
+        let body = event("ADDED", "a", "8") + &event("MODIFIED", "a", "8") + &lower;
+        let body = body + &event("ADDED", "c", "9") + "{\"type\":";
+        assert_eq!(reader.feed(&source, body.as_bytes()), Ok(true), "{lower}");
+        assert_eq!(reader.feed(&source, body.as_bytes()), Ok(true));
+        assert_eq!(reader.finish(&source), Ok(()));
+        let progress = reader.progress();
+        assert_eq!(progress.went_back_to, "7");
+        assert_eq!(progress.resource_version, "8");
+        let counts = (progress.events, progress.bookmarks, progress.unknown_events);
+        assert_eq!(counts, (2, 0, 0));
+        let seen = reader.shared_progress().with(|it| it.went_back_to.clone());
+        assert_eq!(seen, "7");
+        assert_eq!(queued(&informer), ["Added a@8", "Updated a@8"]);
+    }
+}
+
+#[test]
+fn a_version_below_the_one_that_was_asked_for_goes_back() {
+    for (first, over) in [("8", false), ("7", true), ("old", false)] {
+        let informer = informer();
+        let source = informer.add_source();
+        let mut reader = WatchReader::new(&source, false, false).not_older_than("8");
+        let fed = reader.feed(&source, event("ADDED", "a", first).as_bytes());
+        assert_eq!(fed, Ok(over), "{first}");
+        assert_eq!(queued(&informer).is_empty(), over);
+    }
+}
+
+#[test]
+fn versions_that_are_no_numbers_never_go_back() {
     let informer = informer();
     let source = informer.add_source();
-    let mut reader = WatchReader::new(&source, false, false);
-    for (line, before, now) in [
-        (bookmark("5", "{}"), "", "5"),
-        (event("ADDED", "a", "8") + &bookmark("7", "{}"), "8", "7"),
-        (event("ADDED", "b", "9"), "8", "9"),
-    ] {
-        reader.feed(&source, line.as_bytes()).expect("events");
-        let progress = reader.progress();
-        assert_eq!(progress.version_before_bookmark, before);
-        assert_eq!(progress.resource_version, now);
+    let mut reader = WatchReader::new(&source, false, false).not_older_than("z9");
+    for version in ["z9", "a1", "5", "b", "4", "10", "9/3"] {
+        let fed = reader.feed(&source, event("MODIFIED", "a", version).as_bytes());
+        assert_eq!(fed, Ok(false), "{version}");
     }
+    assert_eq!(reader.progress().events, 7);
+}
+
+#[test]
+fn a_watch_list_of_a_lower_version_than_was_asked_for_is_not_queued() {
+    let informer = informer();
+    let source = informer.add_source();
+    let mut reader = WatchReader::new(&source, false, true).not_older_than("13");
+    // Neither an initial event nor an ordinary bookmark says how new the server is.
+    let body = event("ADDED", "a", "5") + &bookmark("11", "{}") + &initial_end("12");
+    assert_eq!(reader.feed(&source, body.as_bytes()), Ok(true));
+    assert!(!reader.is_synced());
+    assert_eq!(reader.progress().went_back_to, "12");
+    assert!(queued(&informer).is_empty());
 }
 
 #[test]

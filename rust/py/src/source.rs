@@ -62,18 +62,25 @@ impl Source {
         })
     }
 
-    #[pyo3(signature = (*, chunked, any_version=false))]
-    fn watch_reader(&self, chunked: bool, any_version: bool) -> PyResult<WatchReader> {
+    #[pyo3(signature = (*, chunked, any_version=false, not_older_than=""))]
+    fn watch_reader(
+        &self,
+        chunked: bool,
+        any_version: bool,
+        not_older_than: &str,
+    ) -> PyResult<WatchReader> {
         let reader = core::WatchReader::new(&self.core, chunked, false);
+        let reader = reader.not_older_than(not_older_than);
         if any_version {
             return WatchReader::new(self, reader.from_any_version());
         }
         WatchReader::new(self, reader)
     }
 
-    #[pyo3(signature = (*, chunked))]
-    fn watch_list_reader(&self, chunked: bool) -> PyResult<WatchReader> {
-        WatchReader::new(self, core::WatchReader::new(&self.core, chunked, true))
+    #[pyo3(signature = (*, chunked, not_older_than=""))]
+    fn watch_list_reader(&self, chunked: bool, not_older_than: &str) -> PyResult<WatchReader> {
+        let reader = core::WatchReader::new(&self.core, chunked, true);
+        WatchReader::new(self, reader.not_older_than(not_older_than))
     }
 
     fn has_synced(&self, py: Python<'_>) -> PyResult<bool> {
@@ -272,8 +279,8 @@ impl WatchReader {
     }
 
     #[getter]
-    fn version_before_bookmark(&self, py: Python<'_>) -> PyResult<String> {
-        self.look(py, |progress| progress.version_before_bookmark.clone())
+    fn went_back_to(&self, py: Python<'_>) -> PyResult<String> {
+        self.look(py, |progress| progress.went_back_to.clone())
     }
 
     #[getter]

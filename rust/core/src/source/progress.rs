@@ -17,12 +17,20 @@ pub struct WatchProgress {
     pub unknown_events: u64,
     /// Where a new watch goes on; "" until an event says so.
     pub resource_version: String,
-    /// The version that the last bookmark replaced.
-    pub version_before_bookmark: String,
+    /// The version that was lower than one before it, of a bookmark or an event that was not accepted; "" = none was. The
+    /// stream is over then.
+    pub went_back_to: String,
     /// The object of the ERROR event that ended the stream, as JSON.
     pub error: Option<Vec<u8>>,
     /// The end bookmark of a watch-list came, or none is awaited.
     pub synced: bool,
+}
+
+impl WatchProgress {
+    /// Whether nothing that follows would be accepted.
+    pub(super) fn is_over(&self) -> bool {
+        self.error.is_some() || !self.went_back_to.is_empty()
+    }
 }
 
 /// The progress after the last piece that was fed.
@@ -54,9 +62,7 @@ impl SharedProgress {
         shared
             .resource_version
             .clone_from(&progress.resource_version);
-        shared
-            .version_before_bookmark
-            .clone_from(&progress.version_before_bookmark);
+        shared.went_back_to.clone_from(&progress.went_back_to);
         shared.error.clone_from(&progress.error);
     }
 }

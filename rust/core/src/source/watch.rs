@@ -1,4 +1,7 @@
 //! Reading WATCH bodies: events into the queue, in the order of the stream.
+//!
+//! Versions that are numbers never go back: the first that would ends the reading, and is not accepted. Whether the server
+//! was restored from a backup, lags or repeats itself, others have to find out.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -60,6 +63,8 @@ struct State {
     /// Version of the events in `pending`, which become `progress.resource_version` with them.
     pending: Vec<Delta<Object>>,
     pending_version: Option<String>,
+    /// The version that was asked for, or accepted last; None when it is no number.
+    newest: Option<u64>,
     progress: WatchProgress,
     types: TypeMeta,
 }
@@ -72,6 +77,7 @@ impl WatchReader {
             unordered: false,
             pending: Vec::new(),
             pending_version: None,
+            newest: None,
             progress: WatchProgress {
                 synced: !initial,
                 ..WatchProgress::default()
@@ -94,8 +100,15 @@ impl WatchReader {
         self
     }
 
+    /// For a watch that was asked from a version on: a lower one ends it.
+    #[must_use]
+    pub fn not_older_than(mut self, resource_version: &str) -> Self {
+        self.state.newest = resource_version.parse().ok();
+        self
+    }
+
     /// Reads on; the events read are in the queue when this returns, also before an error. True when the stream is over:
-    /// the transfer coding ended, or an ERROR event came.
+    /// the transfer coding ended, an ERROR event came, or a version went back.
     pub fn feed(&mut self, source: &Source, data: &[u8]) -> Result<bool, ScanError> {
         self.feed_all(source, [data])
     }
@@ -106,7 +119,7 @@ impl WatchReader {
         source: &Source,
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<bool, ScanError> {
-        if self.state.progress.error.is_some() {
+        if self.state.progress.is_over() {
             return Ok(true);
         }
         let mut read = Ok(ControlFlow::Continue(()));
@@ -137,7 +150,7 @@ impl WatchReader {
 
     /// The end of the stream: an event without its line end counts when it is complete, and is an error when not.
     pub fn finish(&mut self, source: &Source) -> Result<(), ScanError> {
-        if self.state.progress.error.is_some() {
+        if self.state.progress.is_over() {
             return Ok(());
         }
         let state = &mut self.state;
@@ -176,24 +189,43 @@ impl State {
             }
             EventType::Bookmark => self.bookmark(source, &event)?,
             EventType::Unknown => {
-                self.progress.unknown_events += 1;
-                if let Ok(version) = resource_version_of(event.object) {
-                    self.advance(&version);
-                }
+                let version = resource_version_of(event.object).unwrap_or_default();
+                self.advance(&version);
+                self.progress.unknown_events += u64::from(!self.progress.is_over());
             }
             EventType::Added | EventType::Modified | EventType::Deleted => {
                 self.object(source, event)?;
             }
         }
+        if self.progress.is_over() {
+            return Ok(ControlFlow::Break(()));
+        }
         self.progress.events += 1;
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Whether it is lower than one before it, which then ends the stream.
+    fn goes_back(&mut self, version: &str) -> bool {
+        let number = version.parse().ok();
+        if number.is_some() && number < self.newest {
+            version.clone_into(&mut self.progress.went_back_to);
+            return true;
+        }
+        self.newest = number;
+        false
     }
 
     fn object(&mut self, source: &Source, event: WatchEvent<'_>) -> Result<(), ScanError> {
         let kind = event.kind;
         let view = event.into_view()?;
+        if self.initial.is_none() {
+            self.unordered &= kind == EventType::Added;
+            if !self.unordered && self.goes_back(&view.resource_version()) {
+                return Ok(());
+            }
+        }
         let Some(object) = source.object(&view, &self.types)? else {
-            self.out_of_scope(source, kind, &view);
+            self.out_of_scope(source, &view);
             return Ok(());
         };
         if let Some(initial) = &mut self.initial {
@@ -206,7 +238,6 @@ impl State {
             // Initial events are in key order, so no version of theirs is a place to go on from (§103).
             return Ok(());
         }
-        self.unordered &= kind == EventType::Added;
         if !self.unordered {
             let version = self.pending_version.get_or_insert_with(String::new);
             object.resource_version().clone_into(version);
@@ -219,14 +250,13 @@ impl State {
         Ok(())
     }
 
-    fn out_of_scope(&mut self, source: &Source, kind: EventType, view: &ObjectView<'_>) {
+    fn out_of_scope(&mut self, source: &Source, view: &ObjectView<'_>) {
         let key = view.key();
         if let Some(initial) = &mut self.initial {
             initial.remove(&key);
             return;
         }
         let version = view.resource_version();
-        self.unordered &= kind == EventType::Added;
         if !self.unordered {
             self.pending_version = Some(version.clone().into_owned());
         }
@@ -236,6 +266,10 @@ impl State {
 
     fn bookmark(&mut self, source: &Source, event: &WatchEvent<'_>) -> Result<(), ScanError> {
         let bookmark = scan_bookmark(event.object, event.offset)?;
+        let counts = self.initial.is_none() || bookmark.initial_events_end;
+        if counts && self.goes_back(&bookmark.resource_version) {
+            return Ok(());
+        }
         self.progress.bookmarks += 1;
         self.unordered = false;
         match self.initial.take() {
@@ -258,15 +292,13 @@ impl State {
                     .bookmark(source.id, &bookmark.resource_version);
             }
         }
-        let version = bookmark.resource_version.into_owned();
-        self.progress.version_before_bookmark =
-            std::mem::replace(&mut self.progress.resource_version, version);
+        self.progress.resource_version = bookmark.resource_version.into_owned();
         Ok(())
     }
 
     fn advance(&mut self, version: &str) {
         self.unordered = false;
-        if self.initial.is_none() && !version.is_empty() {
+        if self.initial.is_none() && !version.is_empty() && !self.goes_back(version) {
             self.pending_version = Some(version.to_owned());
         }
     }
