@@ -47,9 +47,9 @@ class APIServer:
 
     What it does differently without saying so: objects are not validated against schemas, and only those fields are
     defaulted that a field selector can see; strategic merge patches replace lists; managedFields are kept as given, not
-    made; watches of events get bookmarks like all others; a pod is deleted at once (there is no kubelet),
-    owners do not take their dependents along (there is no garbage collector), but a namespace and a
-    CustomResourceDefinition take theirs along at once; there is no authorization; shardSelector is ignored, as a server
+    made; :meth:`compact` takes along what a real server would go on answering from its memory (about 75 seconds); a
+    pod is deleted at once (there is no kubelet), owners do not take their dependents along (there is no garbage
+    collector), but a namespace and a CustomResourceDefinition take theirs along at once; there is no authorization; shardSelector is ignored, as a server
     without that feature does; ``pretty`` is ignored; PUT does not create.
 
     Args:
@@ -190,7 +190,7 @@ class APIServer:
     def compact(self) -> None:
         """Answer 410 from now on to a LIST, WATCH or continue token from before the current revision.
 
-        Running watches go on.
+        Running watches go on. A real server forgets this much only when it is restarted after etcd's compaction.
         """
         self._running.compact()
 
