@@ -49,8 +49,8 @@ class APIServer:
     defaulted that a field selector can see; strategic merge patches replace lists; managedFields are kept as given, not
     made; :meth:`compact` takes along what a real server would go on answering from its memory (about 75 seconds); a
     pod is deleted at once (there is no kubelet), owners do not take their dependents along (there is no garbage
-    collector), but a namespace and a CustomResourceDefinition take theirs along at once; there is no authorization; shardSelector is ignored, as a server
-    without that feature does; ``pretty`` is ignored; PUT does not create.
+    collector), but a namespace and a CustomResourceDefinition take theirs along at once; there is no authorization;
+    shardSelector is ignored, as a server without that feature does; ``pretty`` is ignored; PUT does not create.
 
     Args:
         process: run it in a process of its own, started by ``spawn``: a script that does so needs the guard
