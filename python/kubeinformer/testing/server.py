@@ -52,7 +52,8 @@ class APIServer:
     answering from its memory (about 75 seconds); a pod is deleted at once (there is no kubelet), owners do not take
     their dependents along (there is no garbage collector), but a namespace and a CustomResourceDefinition take theirs
     along at once; there is no authentication and authorization but the switches in :attr:`faults`; the limit of 1.5 MiB
-    for an object counts its JSON; shardSelector is ignored, as a server without that feature does; PUT does not create.
+    for an object counts its JSON; shardSelector is ignored, as a server without that feature does; PUT does not create;
+    :meth:`compact` takes along what a real server would go on answering from its memory (about 75 seconds).
 
     The statements about real servers that the project keeps are run against this one and a real one
     (``tests/server_suite`` in the sources): what both can do, both do alike.
