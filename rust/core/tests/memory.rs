@@ -229,8 +229,8 @@ fn a_relist_of_what_is_unchanged() {
 fn a_watched_object() {
     let mut setup = Setup::new();
     let added = events("ADDED", 0);
-    let updated = [1, PODS].map(|version| events("MODIFIED", version));
-    let deleted = events("DELETED", 2 * PODS);
+    let updated = [10_000, 20_000].map(|version| events("MODIFIED", version));
+    let deleted = events("DELETED", 30_000);
     let info = measure(|| setup.watch(&added, &[]));
     assert_allocations("added", info, 2.8);
     let live = each(info.bytes_current);
