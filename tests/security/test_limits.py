@@ -204,10 +204,6 @@ FRAMING = {
 @pytest.mark.parametrize("what", FRAMING)
 @pytest.mark.parametrize("verb", ["list", "watch"])
 def test_framing_that_does_not_end(what, verb, transport_name, quick_backoff):
-    if (transport_name, what) == ("native", "a chunk's size"):
-        pytest.skip(
-            "hyper goes past zeros for ever, keeps none of them, and hands out nothing: that ends as silence does"
-        )
     endless = Endless(verb, FRAMING[what], raw=True)
     found: list[BaseException] = []
     with SocketServer(endless) as server:

@@ -256,7 +256,7 @@ def test_the_command_prints_no_values(output, server: APIServer, tmp_path):
     if output == "json":
         objects = [json.loads(line)["object"] for line in ended.stdout.splitlines()]
         shown = {obj["metadata"]["name"]: obj for obj in objects}
-        assert shown["login"]["data"] == {"password": "***"}
+        assert shown["login"]["data"] == {"password": "***", "user": "***"}
         assert shown["login"]["type"] == "Opaque"
 
 
