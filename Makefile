@@ -112,6 +112,9 @@ bench: $(VENV)/.built ## the grid and all peers, about 25 minutes; results in be
 performance: $(VENV)/.built ## write the tables and plots of docs/performance.md from the newest results file
 	$(BIN)/python -m benches.document
 
+soak: $(VENV)/.built ## writes, faults, informers and handlers on both servers; MINUTES= (0.5), SEED=, SOAK_ARGS="--server embedded"
+	PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES:%=--minutes %) $(SEED:%=--seed %) $(SOAK_ARGS)
+
 reliability: $(VENV)/.built ## run the tests of faults and write the table of docs/reliability.md from what they record
 	RECORD_FAULTS=docs/reliability/faults.json $(BIN)/python -m pytest tests/faults
 	$(BIN)/python tests/faults/document.py

@@ -1,4 +1,4 @@
-"""Bars with their values beside them, as an SVG: all that the figures of a results file need.
+"""Bars with their values beside them, and lines over time, as an SVG: all that figures and soaks need.
 
 Invariant: the same numbers always give the same bytes, so that a plot can be compared with what is committed.
 """
@@ -49,3 +49,45 @@ def bars(title: str, subtitle: str, given: Sequence[Bar]) -> str:
             f'<text x="{end:.1f}" y="{y + 13}" font-size="12" fill="{_TEXT}">{escape(bar.shown)}</text>',
         ]
     return "\n".join([*lines, "</svg>", ""])
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value over time."""
+
+    label: str
+    values: Sequence[float]
+    unit: str = ""
+
+
+def lines(title: str, subtitle: str, times: Sequence[float], given: Sequence[Line]) -> str:
+    """The drawing of these lines over seconds, one below the other, each on a scale of its own from 0."""
+    top, panel = 62, 110
+    height = top + panel * len(given) + 24
+    left, right = 16, _WIDTH - 16
+    end = times[-1] if times and times[-1] > 0 else 1.0
+    drawn = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
+        'font-family="system-ui, sans-serif" role="img">',
+        f"<title>{escape(title)}: {escape(', '.join(line.label for line in given))}</title>",
+        f'<rect width="{_WIDTH}" height="{height}" fill="{_PAPER}"/>',
+        f'<text x="16" y="26" font-size="16" font-weight="600" fill="{_TEXT}">{escape(title)}</text>',
+        f'<text x="16" y="46" font-size="12" fill="{_MUTED}">{escape(subtitle)}</text>',
+    ]
+    for n, line in enumerate(given):
+        base = top + panel * (n + 1) - 16
+        most = max(line.values, default=0.0) or 1.0
+        points = " ".join(
+            f"{left + (right - left) * at / end:.1f},{base - (panel - 40) * value / most:.1f}"
+            for at, value in zip(times, line.values, strict=True)
+        )
+        label = f"{line.label}, at most {most:,.0f} {line.unit}".rstrip()
+        drawn += [
+            f'<text x="{left}" y="{base - panel + 34}" font-size="12" fill="{_TEXT}">{escape(label)}</text>',
+            f'<path d="M{left} {base}H{right}" stroke="{_OTHERS}" fill="none"/>',
+            f'<polyline points="{points}" stroke="{_OURS}" stroke-width="1.5" fill="none"/>',
+        ]
+    drawn.append(
+        f'<text x="{right}" y="{height - 12}" font-size="12" text-anchor="end" fill="{_MUTED}">{end:,.0f} s</text>'
+    )
+    return "\n".join([*drawn, "</svg>", ""])

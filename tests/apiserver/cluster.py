@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import shutil
 import signal
 import socket
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import yaml
@@ -50,16 +52,26 @@ class Cluster(Access):
     owner stays, and a deleted namespace or a pod with a node goes only at ``rest.delete_namespace`` or with
     ``gracePeriodSeconds=0``.
 
+    ``users`` are tokens by name of users without any right: with some, RBAC is on; without, all may do everything.
+
     Attributes: ``kubeconfig``, ``url``, ``ca_certificate`` (paths and address that stay the same), ``etcd`` and
-    ``apiserver`` (the ServerProcess of each: ``pause()``, ``resume()``, ``pid``, ``log_tail()``).
+    ``apiserver`` (the ServerProcess of each: ``pause()``, ``resume()``, ``pid``, ``log_tail()``), ``etcd_port``.
     """
 
-    def __init__(self, binaries: Binaries, *, extra_flags: Sequence[str] = (), etcd_flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        binaries: Binaries,
+        *,
+        extra_flags: Sequence[str] = (),
+        etcd_flags: Sequence[str] = (),
+        users: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="kubeinformer-apiserver-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name)
+        self._users = dict(users)
         # Bound and never listening: while a server is down its port refuses connections and nobody else can take it.
         self._held = [_hold_port(), _hold_port()]
-        self._etcd_port, self._port = (held.getsockname()[1] for held in self._held)
+        self.etcd_port, self._port = (held.getsockname()[1] for held in self._held)
         self.url = f"https://127.0.0.1:{self._port}"
         # The serving certificate comes with the one that signed it; the API server writes both at its first start.
         self.ca_certificate = self._folder / "certs" / "apiserver.crt"
@@ -68,9 +80,12 @@ class Cluster(Access):
         )
         self.apiserver = ServerProcess(
             "kube-apiserver",
-            [str(binaries.kube_apiserver), *self._apiserver_command(), *extra_flags],
+            [str(binaries.kube_apiserver), *self._apiserver_command(self._port), *extra_flags],
             self._folder / "kube-apiserver.log",
         )
+        self._binaries = binaries
+        self._extra_flags = list(extra_flags)
+        self._others: list[ServerProcess] = []
         super().__init__(self._folder / "kubeconfig")
 
     def __enter__(self) -> Self:
@@ -100,8 +115,8 @@ class Cluster(Access):
 
     def stop(self) -> None:
         """End both processes and delete all files; may be called twice."""
-        self.apiserver.kill()
-        self.etcd.kill()
+        for server in (*self._others, self.apiserver, self.etcd):
+            server.kill()
         for held in self._held:
             held.close()
         self._temporary.cleanup()
@@ -113,6 +128,55 @@ class Cluster(Access):
     def kill_apiserver(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """End the API server and block until it is gone: SIGKILL resets connections, SIGTERM ends the watches first."""
         self.apiserver.kill(sig)
+
+    def add_apiserver(
+        self, *, flags: Sequence[str] = (), etcd_port: int | None = None, timeout: float = 60.0
+    ) -> AnotherAPIServer:
+        """Start one more API server on the same etcd, with an address of its own; blocks until it is ready.
+
+        Credentials and certificates are those of the first. ``etcd_port`` is where it reaches etcd, if not directly.
+        """
+        held = _hold_port()
+        self._held.append(held)
+        port = held.getsockname()[1]
+        command = self._apiserver_command(port, etcd_port)
+        process = ServerProcess(
+            f"kube-apiserver-{len(self._others) + 2}",
+            [str(self._binaries.kube_apiserver), *command, *self._extra_flags, *flags],
+            self._folder / f"kube-apiserver-{len(self._others) + 2}.log",
+        )
+        self._others.append(process)
+        another = AnotherAPIServer(port, process, lambda: self._apiserver_ready(port))
+        another.start(timeout)
+        return another
+
+    def replace_token(self, user: str, token: str) -> None:
+        """Give a user another token in place of the one there was; the API server is killed and started for it."""
+        self._users[user] = token
+        self._write_tokens()
+        self.kill_apiserver()
+        self.start_apiserver()
+
+    def backup_etcd(self) -> Path:
+        """Copy etcd's data and return the folder; both processes end and come back meanwhile."""
+        backup = self._folder / "backup"
+        with self._etcd_stopped() as data:
+            shutil.copytree(data, backup)
+        return backup
+
+    def restore_etcd(self, backup: Path) -> None:
+        """Put etcd back to a copy of its data, revision included; both processes end and come back meanwhile."""
+        with self._etcd_stopped() as data:
+            shutil.rmtree(data)
+            shutil.copytree(backup, data)
+
+    @contextmanager
+    def _etcd_stopped(self) -> Iterator[Path]:
+        self.apiserver.kill()
+        self.etcd.kill()
+        yield self._folder / "etcd"
+        self.etcd.start(self._etcd_ready, 60.0)
+        self.start_apiserver()
 
     def compact(self) -> int:
         """Drop etcd's history up to now and return the revision that is the oldest readable one from here on.
@@ -139,7 +203,7 @@ class Cluster(Access):
         return revision
 
     def _etcd_command(self) -> list[str]:
-        client = f"http://127.0.0.1:{self._etcd_port}"
+        client = f"http://127.0.0.1:{self.etcd_port}"
         peer = "http://127.0.0.1:0"
         return [
             f"--data-dir={self._folder / 'etcd'}",
@@ -153,11 +217,11 @@ class Cluster(Access):
             "--watch-progress-notify-interval=5s",
         ]
 
-    def _apiserver_command(self) -> list[str]:
+    def _apiserver_command(self, port: int, etcd_port: int | None = None) -> list[str]:
         return [
-            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+            f"--etcd-servers=http://127.0.0.1:{etcd_port or self.etcd_port}",
             "--bind-address=127.0.0.1",
-            f"--secure-port={self._port}",
+            f"--secure-port={port}",
             "--permit-port-sharing",
             "--advertise-address=127.0.0.1",
             "--endpoint-reconciler-type=none",
@@ -166,7 +230,7 @@ class Cluster(Access):
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self._folder / 'sa.pub'}",
             f"--service-account-signing-key-file={self._folder / 'sa.key'}",
-            "--authorization-mode=AlwaysAllow",
+            f"--authorization-mode={'RBAC' if self._users else 'AlwaysAllow'}",
             f"--token-auth-file={self._folder / 'tokens.csv'}",
             "--anonymous-auth=false",
             "--disable-admission-plugins=ServiceAccount",
@@ -186,7 +250,11 @@ class Cluster(Access):
         (self._folder / "sa.pub").write_bytes(
             key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
-        (self._folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+        self._write_tokens()
+
+    def _write_tokens(self) -> None:
+        users = [f'{TOKEN},admin,admin,"system:masters"', *(f"{token},{n},{n}" for n, token in self._users.items())]
+        (self._folder / "tokens.csv").write_text("\n".join([*users, ""]))
 
     def _write_kubeconfig(self) -> None:
         authority = base64.b64encode(self.ca_certificate.read_bytes()).decode()
@@ -203,16 +271,16 @@ class Cluster(Access):
         self.kubeconfig.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def _etcd_ready(self) -> bool:
-        return self._get_ok(http.client.HTTPConnection("127.0.0.1", self._etcd_port, timeout=5), "/health")
+        return self._get_ok(http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=5), "/health")
 
-    def _apiserver_ready(self) -> bool:
+    def _apiserver_ready(self, port: int | None = None) -> bool:
         try:
             tls = ssl.create_default_context(cafile=self.ca_certificate)
         except (FileNotFoundError, ssl.SSLError):
             return False  # Not written yet, or not to its end.
         # The default namespace is made in the background and may come later than readiness.
         return all(
-            self._get_ok(http.client.HTTPSConnection("127.0.0.1", self._port, timeout=5, context=tls), path)
+            self._get_ok(http.client.HTTPSConnection("127.0.0.1", port or self._port, timeout=5, context=tls), path)
             for path in ("/readyz", "/api/v1/namespaces/default")
         )
 
@@ -227,7 +295,7 @@ class Cluster(Access):
             connection.close()
 
     def _etcd_call(self, path: str, body: dict[str, object]) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._etcd_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=30)
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -238,6 +306,23 @@ class Cluster(Access):
             raise RuntimeError(f"etcd answered {response.status} to {path}: {answer.decode(errors='replace')}")
         decoded: dict[str, Any] = json.loads(answer)
         return decoded
+
+
+class AnotherAPIServer:
+    """One more API server of a Cluster, which ends with that.
+
+    Attributes: ``url``, ``port`` and ``process`` (its ServerProcess).
+    """
+
+    def __init__(self, port: int, process: ServerProcess, ready: Callable[[], bool]) -> None:
+        self.port = port
+        self.url = f"https://127.0.0.1:{port}"
+        self.process = process
+        self._ready = ready
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Start it (again); blocks until it is ready, else StartError."""
+        self.process.start(self._ready, timeout)
 
 
 def _hold_port() -> socket.socket:

@@ -1,0 +1,1 @@
+"""Faults provoked on a real kube-apiserver and its etcd."""
