@@ -9,7 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 AARCH64 := aarch64-unknown-linux-gnu
 
-.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 lint conformance notices format bench performance reliability mutants soak clean
+.PHONY: help demo test test-python test-rust test-aarch64 test-x86-64 fuzz lint audit conformance notices format bench performance reliability
+.PHONY: mutants soak clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,10 +52,23 @@ test-x86-64: ## the same as an emulated x86 CPU without AVX2 runs them (SSE2): n
 	export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu Nehalem" \
 		&& $(EMULATED) --lib scan:: && $(EMULATED) --test oracle
 
+# Each target for SECONDS: by libFuzzer where cargo-fuzz and a nightly compiler are, else by proptest, with the same
+# corpus. What libFuzzer finds stays in target/fuzz; an input that fails is to be added to rust/fuzz/corpus.
+SECONDS := 10
+FUZZ_TARGETS := framer chunks list object selector path
+fuzz: ## bytes of a fuzzer into scanner, selectors and paths; SECONDS= for each target
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/$$target; \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz --target-dir target/fuzz/build $$target \
+			$(CURDIR)/target/fuzz/$$target $(CURDIR)/rust/fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS) -max_len=600; done; \
+	else echo "no cargo-fuzz with a nightly compiler: proptest runs the targets"; \
+		FUZZ_SECONDS=$(SECONDS) cargo test --locked --package kubeinformer-core --test fuzz -- --nocapture; fi
+
 test-python: $(VENV)/.built
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
+lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --locked --package kubeinformer-core --features shuttle --test shuttle --quiet -- -D warnings
@@ -70,6 +84,16 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy, stubtest, generated files
 	$(BIN)/python -m benches.document --check
 	$(BIN)/python tests/faults/document.py --complete
 	$(BIN)/python tests/package/third_party.py --check
+	$(BIN)/python tests/package/dependencies.py
+
+# Their data lies with GitHub and PyPI, so this is no part of lint, which has to pass without.
+audit: $(VENV)/.python ## what is known against dependencies, as far as cargo-deny, cargo-audit and pip-audit are installed
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+		else echo "left out: cargo install --locked cargo-deny"; fi
+	@if cargo audit --version >/dev/null 2>&1; then cargo audit && cargo audit --file rust/fuzz/Cargo.lock; \
+		else echo "left out: cargo install --locked cargo-audit"; fi
+	@if command -v pip-audit >/dev/null; then pip-audit --requirement constraints.txt --no-deps --disable-pip; \
+		else echo "left out: pip install pip-audit"; fi
 
 conformance: $(VENV)/.python ## write docs/conformance.md, the table of statements and tests
 	$(BIN)/python tests/conformance/table.py

@@ -2,7 +2,9 @@
 
 `uvicorn --app-dir examples asgi:app` runs it against the cluster of your kubeconfig. It answers
 
-- `/readyz`: 200 while changes arrive, else 503
+- `/readyz`: 200 while changes arrive, else 503. There is no liveness probe on it: a restart mends no API server, and
+  what is in the cache can still be read
+- `/metrics`: for Prometheus, if the extra `metrics` is installed
 - `/pods`, `/pods?namespace=default&selector=app%3Dweb`: a JSON array of pods
 - `/pods/default/web-0`: one pod
 - `/nodes/node-1`: names of the pods of a node, from an index
@@ -38,7 +40,8 @@ class App:
             await self.lifespan(receive, send)
         elif scope["type"] == "http":
             status, body = self.answer(scope["path"], parse_qs(scope["query_string"].decode()))
-            headers = [(b"content-type", b"application/json")]
+            content_type = b"text/plain; version=0.0.4" if scope["path"] == "/metrics" else b"application/json"
+            headers = [(b"content-type", content_type)]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             # A piece is copied on a thread, and all of them never exist at once: the loop serves others meanwhile.
             while piece := await asyncio.to_thread(next, body, b""):
@@ -49,7 +52,7 @@ class App:
         """Run the informers from the startup to the shutdown."""
         await receive()
         try:
-            factory = SharedInformerFactory(self.api or api_of_kubeconfig())
+            self.factory = factory = SharedInformerFactory(self.api or api_of_kubeconfig())
             self.pods = factory.core().v1().pods()
             self.pods.informer().add_indexers({"node": "spec.nodeName"})
             async with factory.running(timeout=60):
@@ -72,9 +75,11 @@ class App:
         """The same where the body is small."""
         match path.strip("/").split("/"):
             case ["readyz"]:
-                informer = self.pods.informer()
-                ready = informer.has_synced() and informer.is_live()
-                return (200, b'"ok"') if ready else (503, json.dumps(str(informer.last_error())).encode())
+                status = self.factory.status()
+                errors = {name: str(last.error) for name, last in status.last_errors.items()}
+                return (200, b'"ok"') if status.is_live else (503, json.dumps(errors).encode())
+            case ["metrics"]:
+                return 200, self.metrics()
             case ["pods", namespace, name]:
                 try:
                     return 200, self.pods.lister().pods(namespace).get(name).raw
@@ -83,6 +88,16 @@ class App:
             case ["nodes", node]:
                 return 200, json.dumps(self.pods.informer().indexer().index_keys("node", node)).encode()
         return 404, b'"not found"'
+
+    def metrics(self) -> bytes:
+        """What Prometheus reads."""
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        from kubeinformer.metrics import InformerCollector
+
+        registry = CollectorRegistry()
+        registry.register(InformerCollector(self.factory))
+        return generate_latest(registry)
 
 
 def api_of_kubeconfig() -> ApiClient:

@@ -54,6 +54,7 @@ from kubeinformer.errors import (
     ModelError,
     NotFoundError,
     ObjectKeyError,
+    TooLargeError,
     TransactionError,
     TransportError,
 )
@@ -63,9 +64,22 @@ from kubeinformer.resource import Resource
 
 if TYPE_CHECKING:
     from kubeinformer import filter as filter
+    from kubeinformer import metrics as metrics
     from kubeinformer import workqueue
+    from kubeinformer.cache.status import FactoryStatus, HandlerStatus, InformerStatus, SourceStatus
 else:
-    __getattr__, __dir__ = lazily(__name__, {"filter": None, "workqueue": None})
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "FactoryStatus": "cache.status",
+            "HandlerStatus": "cache.status",
+            "InformerStatus": "cache.status",
+            "SourceStatus": "cache.status",
+            "filter": None,
+            "metrics": None,
+            "workqueue": None,
+        },
+    )
 
 os.register_at_fork(after_in_child=after_fork_in_child)
 # Also what makes `match` take them apart.
@@ -86,13 +100,16 @@ __all__ = [
     "Error",
     "Event",
     "EventStream",
+    "FactoryStatus",
     "Filter",
     "FilteringResourceEventHandler",
     "ForkedError",
     "HandlerRegistration",
+    "HandlerStatus",
     "Index",
     "IndexNotFoundError",
     "InformerName",
+    "InformerStatus",
     "JSONMapping",
     "JSONSequence",
     "KubeObject",
@@ -109,7 +126,9 @@ __all__ = [
     "Selector",
     "SharedIndexInformer",
     "SharedInformerFactory",
+    "SourceStatus",
     "SyncResult",
+    "TooLargeError",
     "TransactionError",
     "TransportError",
     "cache",

@@ -985,6 +985,7 @@ class InformerCore(StoreReader):
         recreate_as_update: bool = False,
         notify_unchanged_on_relist: bool = False,
         max_object_bytes: int | None = None,
+        max_list_bytes: int | None = None,
         queue_bytes: int | None = None,
         decode_cache: int = 256,
         queue: str = "atomic",
@@ -1000,6 +1001,7 @@ class InformerCore(StoreReader):
             recreate_as_update: a new uid under a known key is one update (§75), not a deletion and an addition.
             notify_unchanged_on_relist: listeners hear of what a relist found unchanged (§136).
             max_object_bytes: largest object or line of a watch; None = 64 MiB.
+            max_list_bytes: largest list, all its pages or initial events together; None = any.
             queue_bytes: bytes queued above which readers wait; None = 256 MiB.
             decode_cache: decoded objects kept for the next handle of the same version; 0 = none.
             queue: "atomic", "in_order" or "delta"; see `kubeinformer.ControllerOptions`.
@@ -1200,6 +1202,14 @@ class InformerCore(StoreReader):
 
     def poll_resource_version(self, waker: Waker, resource_version: str, namespace: str | None = None) -> bool | None:
         """`wait_for_resource_version` that does not block: None while it would; the waker is then woken once."""
+
+    def processing_latency(self) -> tuple[builtins.list[tuple[float, int]], float]:
+        """How long batches took from their pop to their end (client-go's `informer_processing_latency_seconds`).
+
+        Returns:
+            For each class its upper bound in seconds, the last one infinite, and how many batches are in it and in no
+            class before it; the sum of the times in seconds. Takes no lock.
+        """
 
     def sizes(self) -> tuple[int, int, int, int, int, int, int]:
         """What `MemoryUsage` tells, in its order. Waits for the write of one batch at most."""

@@ -26,6 +26,13 @@ class DecodeError(Error, ValueError):
         return (type(self), (self.args[0], self.key, self.offset))
 
 
+class TooLargeError(DecodeError):
+    """An object, a line of a watch or a list is larger than `max_object_bytes` or `max_list_bytes`; see `DecodeError`.
+
+    The cache keeps its last state, and the list is tried again after a wait.
+    """
+
+
 class ModelError(Error, ValueError):
     """An object is no valid model of the kubernetes package. The message has no values of the object.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from inspect import signature
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import orjson
 
 from kubeinformer._core import KubeObject
 from kubeinformer.errors import ModelError
+from kubeinformer.redaction import reasons
 
 
 @cache
@@ -71,8 +71,8 @@ def deserialize(obj: KubeObject, model: str) -> Any:
         return _deserializer()(obj.raw.decode(), model)
     except Exception as error:
         # The error has values of the object, perhaps a Secret's, and every log would show it as the cause.
-        reasons = "; ".join(_reasons(error))
-    raise ModelError(f"{obj.key} is no valid {model}: {reasons}", obj.key, model)
+        why = "; ".join(reasons(error))
+    raise ModelError(f"{obj.key} is no valid {model}: {why}", obj.key, model)
 
 
 def is_model(value: object) -> bool:
@@ -93,18 +93,3 @@ def to_json_dict(model: Any) -> dict[str, Any]:
         data.setdefault("apiVersion", api_version)
         data.setdefault("kind", kind if item == name else f"{kind}List")
     return data
-
-
-_FIELD = re.compile(r"Invalid value for `(\w+)`")
-
-
-def _reasons(error: Exception) -> Iterator[str]:
-    """What is wrong, in the names of models and fields only."""
-    if hasattr(error, "errors") and hasattr(error, "title"):
-        for detail in error.errors(include_url=False, include_context=False, include_input=False):
-            yield f"{'.'.join([error.title, *map(str, detail['loc'][:1])])} ({detail['type']})"
-    elif found := _FIELD.match(str(error)):
-        # Models of releases before 36.
-        yield f"invalid value for {found[1]}"
-    else:
-        yield type(error).__name__

@@ -1,4 +1,4 @@
-"""An etcd that tells an API server it is too old to report the progress of watches (as before 3.4.25 and 3.5.8).
+"""An etcd that tells an API server a version that is too old for it to rely on RequestWatchProgress.
 
 What passes between the two is otherwise untouched: the API server believes the version, and gives up what it needs it
 for, above all watch-list.
@@ -16,7 +16,7 @@ from typing import Self
 from .cluster import Cluster
 
 # Of the length of the true one: the frames around it stay as they are.
-_OLD = {5: b"3.4.9", 6: b"3.4.24"}
+_OLD = {5: b"3.4.9", 6: b"3.4.10"}
 
 
 class OldEtcd:

@@ -42,6 +42,11 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 async def get(app: Any, path: str, query: str = "") -> tuple[int, Any]:
+    status, body = await get_bytes(app, path, query)
+    return status, json.loads(body)
+
+
+async def get_bytes(app: Any, path: str, query: str = "") -> tuple[int, bytes]:
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -51,7 +56,7 @@ async def get(app: Any, path: str, query: str = "") -> tuple[int, Any]:
     start, *pieces = sent
     body = b"".join(piece["body"] for piece in pieces)
     assert [piece["more_body"] for piece in pieces] == [True] * (len(pieces) - 1) + [False]
-    return start["status"], json.loads(body)
+    return start["status"], body
 
 
 def test_it_answers_from_the_cache(server: APIServer) -> None:
@@ -71,6 +76,9 @@ def test_it_answers_from_the_cache(server: APIServer) -> None:
             assert await get(app, "/pods/other/db-1") == (404, 'pods "db-1" not found')
             assert len((await get(app, "/nodes/node-3"))[1]) == 200
             assert (await get(app, "/else"))[0] == 404
+            status, text = await get_bytes(app, "/metrics")
+            assert status == 200
+            assert b'kubeinformer_store_objects{name="pods"} 2001.0\n' in text
 
             async def status_of_ready() -> int:
                 return (await get(app, "/readyz"))[0]
@@ -79,6 +87,7 @@ def test_it_answers_from_the_cache(server: APIServer) -> None:
             server.faults.drop_connections()
             await eventually(lambda: not app.pods.informer().is_live(), "the outage")
             assert await status_of_ready() == 503
+            assert set((await get(app, "/readyz"))[1]) <= {"pods"}
             assert (await get(app, "/pods/other/db-0"))[0] == 200
             server.faults.accept_connections()
             await eventually(app.pods.informer().is_live, "the end of the outage")

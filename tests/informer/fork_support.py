@@ -140,6 +140,8 @@ def _calls(
         "informer.wait_for_cache_sync": lambda: informer.wait_for_cache_sync(timeout=5),
         "informer.is_stopped": informer.is_stopped,
         "informer.is_live": informer.is_live,
+        "informer.status": informer.status,
+        "factory.status": factory.status,
         "informer.staleness": informer.staleness,
         "informer.last_error": informer.last_error,
         "informer.last_errors": informer.last_errors,

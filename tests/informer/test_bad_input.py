@@ -46,7 +46,7 @@ BAD_OBJECTS: dict[str, bytes] = {
     "an escape that is none": b'{"metadata":{"name":"ba\\q","namespace":"default"}}',
 }
 # What can be known of the object is in the error.
-WITH_KEY = {"invalid UTF-8", "half a UTF-8 character"}
+WITH_KEY = {"invalid UTF-8", "half a UTF-8 character", "brackets that do not match"}
 
 
 def decode_error(follower: Follower, caplog: pytest.LogCaptureFixture) -> str:

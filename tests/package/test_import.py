@@ -24,10 +24,12 @@ LATER = [
     "kubeinformer.cache.new_informers",
     "kubeinformer.cache.pager",
     "kubeinformer.cache.reflector_store",
+    "kubeinformer.cache.status",
     "kubeinformer.cache.undelta_store",
     "kubeinformer.cli",
     "kubeinformer.informers.dynamic",
     "kubeinformer.informers.metadata",
+    "kubeinformer.metrics",
     "kubeinformer.testing",
     "kubeinformer.workqueue",
 ]

@@ -37,10 +37,10 @@ class Authority:
     def path(self) -> Path:
         return self.folder / f"{self.name}.pem"
 
-    def issue(self, name: str, *hosts: str) -> tuple[Path, Path]:
-        """Certificate and key files for a server (with hosts) or a client."""
+    def issue(self, name: str, *hosts: str, days: int = 1) -> tuple[Path, Path]:
+        """Certificate and key files for a server (with hosts) or a client; it expires in so many days."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(name, self.name, key)
+        builder = _builder(name, self.name, key, days)
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(authority_key, False)
         if hosts:
@@ -55,9 +55,9 @@ class Authority:
         )
         return files
 
-    def server_context(self, *hosts: str, clients: Authority | None = None) -> ssl.SSLContext:
+    def server_context(self, *hosts: str, clients: Authority | None = None, days: int = 1) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.issue(f"server-{'-'.join(hosts)}", *hosts))
+        context.load_cert_chain(*self.issue(f"server-{'-'.join(hosts)}", *hosts, days=days))
         if clients is not None:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(clients.path)
@@ -71,7 +71,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey, days: int = 1) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -79,6 +79,6 @@ def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.Ce
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=30))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )

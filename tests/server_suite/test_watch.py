@@ -145,7 +145,7 @@ def test_st31_on_an_etcd_without_progress_notifications_that_legacy_watch_is_one
         assert event["type"] == "ERROR"
         assert (event["object"]["code"], event["object"]["reason"]) == (500, "InternalError")
         assert "RequestWatchProgress is disabled" in event["object"]["message"]
-        # It is not what the client did not ask for in so many words that fails, but the bookmarks.
+        # Without bookmarks it is served.
         with on_old_etcd.watch(maps, **query) as stream:
             assert stream.take(1) == [("ADDED", "a")]
     with on_old_etcd.watch(maps, allowWatchBookmarks="true", resourceVersion=start) as stream:

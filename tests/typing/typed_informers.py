@@ -15,8 +15,11 @@ from kubeinformer import (
     EnqueueRegistration,
     Event,
     EventStream,
+    FactoryStatus,
     FilteringResourceEventHandler,
     HandlerRegistration,
+    HandlerStatus,
+    InformerStatus,
     KubeObject,
     Resource,
     ResourceEventBatchHandlerFunc,
@@ -26,9 +29,11 @@ from kubeinformer import (
     SharedInformerFactory,
     SyncResult,
     filter,
+    metrics,
     wait_for,
+    workqueue,
 )
-from kubeinformer.cache import IndexerSnapshot, MemoryUsage
+from kubeinformer.cache import IndexerSnapshot, LastError, MemoryUsage
 from kubeinformer.cache.synctrack import AsyncTracker, Lazy, SingleFileTracker
 from kubeinformer.transport import Transport
 from kubeinformer.workqueue import RateLimitingQueue
@@ -139,6 +144,9 @@ def views(factory: SharedInformerFactory) -> None:
     informer.indexer().snapshot().add_indexers({})  # error: attr-defined
     assert_type(informer.memory(), MemoryUsage)
     informer.memory().bytes = 0  # error: misc
+    assert_type(informer.status(), InformerStatus)
+    assert_type(informer.status().sources[""].last_error, LastError | None)
+    informer.status().is_live = True  # error: misc
     assert_type(informer.events(), EventStream[V1Pod])
     for event in informer.events():
         assert_type(event, Event[V1Pod])
@@ -152,6 +160,12 @@ def own_informer(factory: SharedInformerFactory, mine: SharedIndexInformer[V1Pod
     def new_informer(transport: Transport, resync_period: float) -> SharedIndexInformer[V1Pod]:
         return mine
 
+    assert_type(factory.status(), FactoryStatus)
+    for status in factory.status().informers.values():
+        assert_type(status.handlers, tuple[HandlerStatus, ...])
+    metrics.InformerCollector(factory, mine)
+    metrics.InformerCollector(1)  # error: arg-type
+    workqueue.set_provider(metrics.WorkqueueCollector())
     assert_type(factory.informer_for(Resource("", "v1", "pods"), new_informer), SharedIndexInformer[V1Pod])
     factory.informer_for("pods", new_informer)  # error: arg-type
 

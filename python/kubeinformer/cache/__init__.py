@@ -40,6 +40,7 @@ from kubeinformer.cache.object_name import (
     parse_object_name,
 )
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_state import LastError, Phase, ReflectorCounters
 from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.cache.shared_indexer import SharedIndexer
 from kubeinformer.cache.shared_informer import SharedIndexInformer
@@ -71,6 +72,13 @@ if TYPE_CHECKING:
         new_namespace_keyed_indexer_and_reflector,
         new_reflector,
     )
+    from kubeinformer.cache.status import (
+        FactoryStatus,
+        HandlerStatus,
+        InformerStatus,
+        ProcessingLatency,
+        SourceStatus,
+    )
     from kubeinformer.cache.undelta_store import UndeltaStore
 else:
     __getattr__, __dir__ = lazily(
@@ -94,6 +102,11 @@ else:
             "ReflectorStore": "reflector_store",
             "new_namespace_keyed_indexer_and_reflector": "reflector_store",
             "new_reflector": "reflector_store",
+            "FactoryStatus": "status",
+            "HandlerStatus": "status",
+            "InformerStatus": "status",
+            "ProcessingLatency": "status",
+            "SourceStatus": "status",
             "UndeltaStore": "undelta_store",
         },
     )
@@ -115,20 +128,27 @@ __all__ = [
     "ExpirationCache",
     "ExpirationPolicy",
     "ExplicitKey",
+    "FactoryStatus",
     "FilteringResourceEventHandler",
     "GenericLister",
     "HandlerRegistration",
+    "HandlerStatus",
     "Indexer",
     "IndexerSnapshot",
     "InformerName",
     "InformerNameAndResource",
+    "InformerStatus",
+    "LastError",
     "ListPager",
     "ListWatch",
     "MemoryUsage",
     "MutationCache",
     "ObjectName",
+    "Phase",
+    "ProcessingLatency",
     "RealFIFO",
     "Reflector",
+    "ReflectorCounters",
     "ReflectorStore",
     "ReplacedAllInfo",
     "ResourceEventBatchHandler",
@@ -138,6 +158,7 @@ __all__ = [
     "ResourceEventHandlerFuncs",
     "SharedIndexInformer",
     "SharedIndexer",
+    "SourceStatus",
     "Store",
     "SyncAllInfo",
     "SyncResult",

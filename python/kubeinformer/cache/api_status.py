@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from kubeinformer.errors import APIStatusError
+from kubeinformer.redaction import redact_foreign
 
 _LONGEST_MESSAGE = 500
 
@@ -71,6 +72,8 @@ def _error(where: str, code: int, status: dict[str, Any], body: bytes, retry_aft
     text = status.get("message")
     if not isinstance(text, str) or not text:
         text = " ".join(body.decode("utf-8", "replace").split())
+    # A proxy may show the request, with its headers.
+    text = redact_foreign(text[: 2 * _LONGEST_MESSAGE])
     if len(text) > _LONGEST_MESSAGE:
         text = text[:_LONGEST_MESSAGE] + "…"
     head = " ".join(part for part in (str(code) if code else "", reason) if part)

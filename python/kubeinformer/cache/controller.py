@@ -19,6 +19,7 @@ from kubeinformer._core import Filter, InformerCore, Transform, Untransformed
 from kubeinformer.cache import reports
 from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.fork_guard import ForkGuard
+from kubeinformer.cache.function_errors import FunctionErrorCounts
 from kubeinformer.cache.identity import InformerNameAndResource
 from kubeinformer.cache.index_functions import IndexFunctions
 from kubeinformer.cache.reflector import Reflector
@@ -52,7 +53,10 @@ class ControllerOptions:
             an addition.
         notify_unchanged_on_relist: a relist gives handlers an update for every unchanged object, as in client-go
             without resync (§136).
-        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB.
+        max_object_bytes: largest object, and longest line of a watch, that is accepted; None = 64 MiB. A larger one
+            is a `TooLargeError`: the cache keeps its last state, and it is tried again after a wait.
+        max_list_bytes: the same for a list, its JSON with all its pages or initial events together; None = no limit.
+            With one, a server that does not end its list cannot take all memory; a watch can still bring new objects.
         queue_bytes: bytes that may wait between readers and processor before readers wait; None = 256 MiB.
         decode_cache: how many decoded objects are kept, besides those of live handles, for the next handler or reader
             that looks at the same version; 0 = none. At least half as many are found again, so take twice as many as a
@@ -94,6 +98,7 @@ class ControllerOptions:
     recreate_as_update: bool = False
     notify_unchanged_on_relist: bool = False
     max_object_bytes: int | None = None
+    max_list_bytes: int | None = None
     queue_bytes: int | None = None
     decode_cache: int = 256
     use_watch_list: bool = True
@@ -166,13 +171,15 @@ class Controller:
             recreate_as_update=options.recreate_as_update,
             notify_unchanged_on_relist=options.notify_unchanged_on_relist,
             max_object_bytes=options.max_object_bytes,
+            max_list_bytes=options.max_list_bytes,
             queue_bytes=options.queue_bytes,
             decode_cache=options.decode_cache,
             queue=options.queue,
             compression=options.compression,
             filter=filter,
         )
-        self.index_functions = IndexFunctions(self.core)
+        self.function_errors = errors = FunctionErrorCounts()
+        self.index_functions = IndexFunctions(self.core, partial(errors.count, "index"))
         self.index_functions.add({"namespace": namespace_index()})
         self._retries = TransformRetries(
             self.core,
@@ -183,7 +190,7 @@ class Controller:
             connect_timeout=options.connect_timeout,
             read_timeout=options.first_byte_timeout,
         )
-        self.transforms = Transforms(self.core, self._retries, options.cuts())
+        self.transforms = Transforms(self.core, self._retries, options.cuts(), partial(errors.count, "transform"))
         self.reflectors: dict[str, Reflector] = {}
         for namespace in (None,) if namespaces is None else namespaces:
             source = namespace or ""
@@ -195,7 +202,7 @@ class Controller:
                 transport,
                 resource,
                 namespace=namespace,
-                list_options=list_options,
+                list_options=partial(self._options_of_request, list_options),
                 page_size=options.page_size,
                 min_watch_timeout=options.watch_timeout,
                 connect_timeout=options.connect_timeout,
@@ -271,7 +278,18 @@ class Controller:
         for callback in self._on_failure:
             callback()
         if self.watch_error_handler is not None:
-            self.watch_error_handler(self.reflectors[source], error)
+            try:
+                self.watch_error_handler(self.reflectors[source], error)
+            except BaseException:
+                self.function_errors.count("watch_error_handler")
+                raise
+
+    def _options_of_request(self, list_options: Callable[[], ListOptions]) -> ListOptions:
+        try:
+            return list_options()
+        except Exception:
+            self.function_errors.count("list_options")
+            raise
 
     def start(self) -> bool:
         """Start the threads. False when they were started before (client-go §156)."""

@@ -35,9 +35,17 @@ class Delivery(Generic[T]):
     """
 
     def __init__(
-        self, name: str, handler: Any, listener: Listener, convert: Callable[[KubeObject], T], max_batch: int
+        self,
+        name: str,
+        handler: Any,
+        listener: Listener,
+        convert: Callable[[KubeObject], T],
+        max_batch: int,
+        *,
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.errors = 0
+        self._on_error = on_error
         self._name = name
         self._handler = handler
         self._listener = listener
@@ -122,6 +130,7 @@ class Delivery(Generic[T]):
 
     def _failed(self, what: str, error: BaseException) -> None:
         self.errors += 1
+        self._on_error()
         reports.handler_failed(self._name, what, error)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -16,7 +16,7 @@ class ReplacedAllInfo:
     """
 
     resource_version: str
-    objects: list[Any]
+    objects: list[Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

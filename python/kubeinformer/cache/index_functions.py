@@ -28,8 +28,10 @@ _Errors = dict[str, dict[str, tuple[_Version, Exception]]]
 class IndexFunctions:
     """Adds indexers to an informer's core, and computes the values that the core asks for."""
 
-    def __init__(self, core: InformerCore) -> None:
+    def __init__(self, core: InformerCore, on_error: Callable[[], None] = lambda: None) -> None:
+        """`on_error`: called, on any thread, when a function raised."""
         self._core = core
+        self._on_error = on_error
         self._functions: dict[str, IndexFunc] = {}
         self._errors: _Errors = {}
         self._adding: set[str] = set()
@@ -119,6 +121,7 @@ class IndexFunctions:
         try:
             values = _checked(func(obj))
         except Exception as error:
+            self._on_error()
             self._note(name, obj, error, noted)
             return []
         if noted.get(name):

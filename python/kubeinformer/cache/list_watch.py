@@ -20,6 +20,7 @@ from kubeinformer.cache.list_watch_bodies import is_api_exception, list_body, li
 from kubeinformer.cache.list_watch_responses import Body, EventBody, call, is_response
 from kubeinformer.errors import Error, TransportError
 from kubeinformer.options import ListOptions
+from kubeinformer.redaction import without_values
 from kubeinformer.resource import Resource
 from kubeinformer.transport import make_transport
 from kubeinformer.transport._failures import transport_error
@@ -175,7 +176,9 @@ class ListWatch:
             refusal = refusal_of(error)
             if refusal is not None and refusal.is_http():
                 return Body(refusal.body, refusal.status, refusal.headers)
-            raise self._failure(where, error) from error
+            failure = self._failure(where, error)
+            # An error of a model shows values of it.
+            raise failure from (error if without_values(error) is error else None)
 
     def _list(self, options: ListOptions, where: str, read_timeout: float, stop: StopSignal | None) -> Response:
         options = self._for_list(options)
@@ -215,7 +218,7 @@ class ListWatch:
         """The failure of a connection that an exception counts as."""
         if isinstance(error, TransportError):
             return error
-        kind = (type(error), str(error))
+        kind = (type(error), str(without_values(error)))
         connection = OSError | urllib3.exceptions.HTTPError | http.client.HTTPException
         foreseen = isinstance(error, Error | connection) or is_api_exception(error)
         if not foreseen and kind not in self._reported and len(self._reported) < 64:

@@ -47,7 +47,10 @@ def read_into(
     if native is not None and isinstance(reader, _core.ListReader | _core.WatchReader):
         with state.reading(watch, response.silence):  # type: ignore[attr-defined]
             over: bool = native(reader, timeout, at_most)
-            return over
+        if over:
+            # The end of a body is a word of the server, too, and no byte of it.
+            state.contact()
+        return over
     data = response.read() if timeout is None else response.read(timeout)
     state.contact()
     if not data:

@@ -202,6 +202,10 @@ class Reflector:
         """Version of the last list or event that was received; the store may be behind it (§123). "" = none."""
         return self._state.resource_version
 
+    def has_synced(self) -> bool:
+        """Whether its first list was processed; never False again."""
+        return self._source.has_synced()
+
     def phase(self) -> Phase:
         """What it is doing."""
         return self._state.phase
@@ -227,7 +231,10 @@ class Reflector:
         return self._state.silence() if self._state.resource_version else math.inf
 
     def is_live(self) -> bool:
-        """Whether changes arrive: the first list was processed and a watch is open, or ended well a moment ago."""
+        """Whether changes arrive: the first list was processed and a watch is open, or ended well a moment ago.
+
+        For readiness, not for liveness: a restart of the program does not mend a server that is down.
+        """
         state = self._state
         if not self._source.has_synced():
             return False

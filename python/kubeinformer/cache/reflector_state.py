@@ -69,6 +69,14 @@ class ReflectorCounters:
         watches: ordinary watches that were opened.
         relists: LISTs and watch-lists begun after the first success, by the reason why they were needed.
         failures: attempts that failed, of any kind.
+        reconnects: watches opened where the one before had ended, without a list.
+        short_watches: watches that ended at once and without an event, so that a list followed (client-go §113).
+        lists_read: LISTs and watch-lists that were read to their end.
+        list_seconds: sum of their times, from the request to the last object; with pauses, if the server asked for any.
+        list_items: objects in them.
+        watches_read: watches that have ended, well or not.
+        watch_seconds: sum of their times.
+        watch_items: events of them, without ERROR; of a watch-list those after its list.
     """
 
     lists: int = 0
@@ -76,6 +84,14 @@ class ReflectorCounters:
     watches: int = 0
     relists: Mapping[str, int] = field(default_factory=dict)
     failures: int = 0
+    reconnects: int = 0
+    short_watches: int = 0
+    lists_read: int = 0
+    list_seconds: float = 0.0
+    list_items: int = 0
+    watches_read: int = 0
+    watch_seconds: float = 0.0
+    watch_items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,10 @@ class ReflectorState:
         self._last_contact: float | None = None
         self._reading: _Reading | None = None
         self._warned: dict[tuple[object, ...], float] = {}
+        self._list_began = 0.0
+        self._watched_since_list = False
+        self._told_phase = Phase.IDLE
+        self._told_at = clock.monotonic()
         self._on_phase = on_phase
         self._on_error = on_error
 
@@ -160,11 +180,48 @@ class ReflectorState:
         if phase is self.phase:
             return
         self.phase = phase
+        if self._is_news_that(phase):
+            self._tell_phase()
         if self._on_phase is not None:
             try:
                 self._on_phase(phase)
             except Exception:
                 logger.exception("%s: on_phase(%s) failed", self.name, phase)
+
+    def _is_news_that(self, phase: Phase) -> bool:
+        """Whether a phase is logged when it is entered.
+
+        The attempts of an outage are not, after its first BACKOFF: `succeeded` tells of its end. Nor is the request for
+        a watch that follows another one.
+        """
+        if phase is Phase.CONNECTING:
+            return self._told_phase is Phase.IDLE
+        return self.last_error is None or phase in (Phase.BACKOFF, Phase.STOPPED)
+
+    def _tell_phase(self) -> None:
+        """Log the phase, if it is another one than was logged last."""
+        before, phase, now = self._told_phase, self.phase, self._clock.monotonic()
+        if phase is before:
+            return
+        seconds, version, last = now - self._told_at, self.resource_version, self.last_error
+        error = "" if last is None else describe(last.error)
+        self._told_phase, self._told_at = phase, now
+        logger.info(
+            "%s: phase=%s previous_phase=%s seconds=%.1f resource_version=%s",
+            self.name,
+            phase,
+            before,
+            seconds,
+            version or "-",
+            extra={
+                "reflector": self.name,
+                "phase": str(phase),
+                "previous_phase": str(before),
+                "seconds": seconds,
+                "resource_version": version,
+                "error": error,
+            },
+        )
 
     def contact(self) -> None:
         """Note that the server was heard."""
@@ -178,24 +235,51 @@ class ReflectorState:
     def count(self, name: str) -> None:
         """Add one to the counter of that name."""
         self.counters = replace(self.counters, **{name: getattr(self.counters, name) + 1})
+        if name in ("lists", "watch_lists"):
+            self._list_began = self._clock.monotonic()
 
     def count_relist(self, reason: str) -> None:
         """Add one to the relists of that reason."""
         relists = self.counters.relists
         self.counters = replace(self.counters, relists={**relists, reason: relists.get(reason, 0) + 1})
 
-    def replaced(self, resource_version: str, how: str, objects: int | None = None) -> None:
+    def replaced(self, resource_version: str, how: str, objects: int) -> None:
         """Note that a whole list was queued."""
         self.resource_version = resource_version
-        what = "" if objects is None else f"{objects} objects "
-        logger.info("%s: read %sby %s, at resourceVersion %s", self.name, what, how, resource_version)
+        self._watched_since_list = False
+        counters, seconds = self.counters, self._clock.monotonic() - self._list_began
+        self.counters = replace(
+            counters,
+            lists_read=counters.lists_read + 1,
+            list_seconds=counters.list_seconds + seconds,
+            list_items=counters.list_items + objects,
+        )
+        logger.info("%s: read %d objects by %s, at resourceVersion %s", self.name, objects, how, resource_version)
         self.succeeded()
+
+    def opened_watch(self) -> None:
+        """Note that a watch was opened, which follows a list, or goes on where another one ended."""
+        self.count("watches")
+        if self._watched_since_list:
+            self.count("reconnects")
+
+    def watched(self, seconds: float, events: int) -> None:
+        """Note the end of a watch."""
+        self._watched_since_list = True
+        counters = self.counters
+        self.counters = replace(
+            counters,
+            watches_read=counters.watches_read + 1,
+            watch_seconds=counters.watch_seconds + seconds,
+            watch_items=counters.watch_items + events,
+        )
 
     def succeeded(self) -> None:
         """Note that something worked, so earlier failures are over."""
         last, self.last_error = self.last_error, None
         if last is not None:
             logger.info("%s: works again (failed %d times: %s)", self.name, last.count, describe(last.error))
+            self._tell_phase()
 
     def failed(self, error: Exception, then: str) -> None:
         """Note a failure, and report it.

@@ -66,6 +66,7 @@ def new_reflector(
     use_watch_list: bool = True,
     keep_managed_fields: bool = False,
     max_object_bytes: int | None = None,
+    max_list_bytes: int | None = None,
     backoff: Backoff | None = None,
     clock: Clock | None = None,
     on_error: Callable[[Exception], None] | None = None,
@@ -90,6 +91,7 @@ def new_reflector(
         use_watch_list: False = LIST always.
         keep_managed_fields: keep `metadata.managedFields`, which are cut by default.
         max_object_bytes: largest object, and longest line of a watch; None = 64 MiB.
+        max_list_bytes: largest list, all its pages together; None = any.
         backoff: waits between attempts.
         clock: None = the system's.
         on_error: called with each failure, see `Reflector`.
@@ -105,7 +107,11 @@ def new_reflector(
             )
     check_period("resync_period", resync_period)
     core = InformerCore(
-        str(resource), keep_managed_fields=keep_managed_fields, max_object_bytes=max_object_bytes, decode_cache=0
+        str(resource),
+        keep_managed_fields=keep_managed_fields,
+        max_object_bytes=max_object_bytes,
+        max_list_bytes=max_list_bytes,
+        decode_cache=0,
     )
     name = name or (f"{resource} in {namespace}" if namespace is not None else str(resource))
     source = _StoreSource(core, store, name)

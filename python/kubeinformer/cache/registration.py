@@ -44,13 +44,14 @@ class HandlerRegistration(Generic[T]):
         *,
         informer_name: str,
         max_batch: int,
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = handler_name(handler)
         self.handler = handler
         self.listener = listener
         self._informer_name = informer_name
         self._core = core
-        self._delivery = Delivery(self.name, handler, listener, convert, max_batch)
+        self._delivery = Delivery(self.name, handler, listener, convert, max_batch, on_error=on_error)
         self._guard = ForkGuard("this registration")
         thread_name = f"kubeinformer-handler-{informer_name}-{self.name}"
         self.thread: threading.Thread | HandlerTask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kubeinformer._core import Filter, Index, KubeObject, Queue, Transform
 from kubeinformer.cache import reports
@@ -26,6 +26,9 @@ from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.cache.transforms import TransformFunc
 from kubeinformer.errors import Error
 from kubeinformer.resource import Resource
+
+if TYPE_CHECKING:
+    from kubeinformer.cache.status import InformerStatus
 
 T = TypeVar("T")
 
@@ -118,7 +121,13 @@ class SharedIndexInformer(Generic[T]):
         if listener is None:
             raise Error(f"handler was not added to shared informer {self.name} because it has stopped already")
         registration = HandlerRegistration(
-            self._core, listener, handler, self._convert, informer_name=self._controller.label, max_batch=max_batch
+            self._core,
+            listener,
+            handler,
+            self._convert,
+            informer_name=self._controller.label,
+            max_batch=max_batch,
+            on_error=partial(self._controller.function_errors.count, "handler"),
         )
         try:
             self._handlers.add(registration)
@@ -493,10 +502,29 @@ class SharedIndexInformer(Generic[T]):
             self._core, resource_version, self._handlers.copy if handlers else tuple, timeout, namespace
         )
 
-    def is_live(self) -> bool:
-        """Whether changes arrive at this moment.
+    def status(self) -> InformerStatus:
+        """What is known of it now: phase, errors, versions, counters, backlogs, memory; see `InformerStatus`.
 
-        For readiness checks, not for liveness: an outage of the cluster must not restart every replica.
+        At any time, from any thread, also from handlers and signal handlers, before the start and after the end. It
+        looks at no object and asks no server; it waits for the write of one batch at most.
+
+        Raises:
+            ForkedError: this is a forked child.
+        """
+        self._controller.guard.check()
+        from kubeinformer.cache.status import informer_status
+
+        # Without the lock: a signal handler may ask while its own thread holds it.
+        handlers = self._handlers.registrations.copy()
+        return informer_status(self.name, self.resource, self._controller, handlers)
+
+    def is_live(self) -> bool:
+        """Whether changes arrive at this moment: every source has listed and watches, or will a moment from now.
+
+        For a readiness probe, not for a liveness probe. Where this is False the server is down, frozen or refuses, or
+        the network is cut: a restart of the program mends none of that, all replicas would restart at once, and each
+        would lose a cache that is old but whole, and list everything again as soon as the server is back. The informer
+        recovers by itself.
         """
         return self._controller.is_live()
 

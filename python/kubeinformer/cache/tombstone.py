@@ -57,4 +57,7 @@ class DeletedFinalStateUnknown:
         return (DeletedFinalStateUnknown, (self.key, self.obj))
 
     def __repr__(self) -> str:
-        return f"DeletedFinalStateUnknown({self.key!r}, {self.obj!r})"
+        """Without the content of the last state, which may be a Secret's."""
+        from kubeinformer.redaction import describe_object
+
+        return f"DeletedFinalStateUnknown({self.key!r}, {describe_object(self.obj)})"

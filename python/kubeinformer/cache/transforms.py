@@ -41,9 +41,23 @@ def checked(transform: object) -> None:
 class Transforms:
     """See the module. `run` is the processor's; the other methods may be called from any thread."""
 
-    def __init__(self, core: InformerCore, retries: TransformRetries, cuts: Transform | None = None) -> None:
-        """`cuts`: made of what is read, before a function sees it."""
+    def __init__(
+        self,
+        core: InformerCore,
+        retries: TransformRetries,
+        cuts: Transform | None = None,
+        on_error: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make it, without a function.
+
+        Args:
+            core: of the informer.
+            retries: of what the function fails on.
+            cuts: made of what is read, before the function sees it.
+            on_error: called on the processor's thread when the function raised, or what it made was refused.
+        """
         self._core = core
+        self._on_error = on_error
         self._cuts = cuts
         self._retries = retries
         self._function: TransformFunc | None = None
@@ -107,6 +121,7 @@ class Transforms:
             return error
 
     def _failed(self, obj: KubeObject, error: BaseException, deleted: bool) -> None:
+        self._on_error()
         with self._lock:
             news = obj.key not in self._errors
             if not deleted:

@@ -68,7 +68,7 @@ def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | No
                 is_doubtful = is_doubtful or isinstance(error, TransportError)
                 session.back_off(error)
                 continue
-            session.state.count("watches")
+            session.state.opened_watch()
             session.state.succeeded()
         accepted_before = _accepted(stream.reader)
         ending = follow(session, stream)
@@ -91,6 +91,7 @@ def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | No
         if accepted == 0 and lasted < short_of and not no_bookmark:
             why = f": {ending}" if ending is not None else ""
             short = TransportError(f"a watch ended after {lasted:.1f} s without an event{why}")
+            session.state.count("short_watches")
             short.__cause__ = ending
             return "very_short_watch", short
         if ending is not None and not no_bookmark:
@@ -139,7 +140,7 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
         VersionWentBackError: see there.
     """
     response, reader, state = stream.response, stream.reader, session.state
-    complete = False
+    complete, accepted_before = False, _accepted(reader)
     state.enter(Phase.WATCHING)
     try:
         while not stream.over:
@@ -169,6 +170,7 @@ def follow(session: Session, stream: Stream) -> APIStatusError | TransportError 
         session.check_stopped()
         return error
     finally:
+        state.watched(session.clock.monotonic() - stream.opened, _accepted(reader) - accepted_before)
         response.close(complete=complete)
 
 

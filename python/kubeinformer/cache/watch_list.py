@@ -68,7 +68,8 @@ def watch_list(session: Session) -> Stream | None:
             failure = error
         if failure is None:
             state.resource_version_unavailable = False
-            state.replaced(stream.reader.resource_version, "watch-list")
+            reader = stream.reader
+            state.replaced(reader.resource_version, "watch-list", reader.events - reader.bookmarks)
             return stream
         if isinstance(failure, APIStatusError):
             if failure.code == 429:

@@ -131,6 +131,9 @@ def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="wide",
         help='columns, or {"type": ..., "object": ...} a line, or names (default: %(default)s)',
     )
+    watch.add_argument(
+        "--show-secrets", action="store_true", help="print the values of Secrets in JSON, which are *** otherwise"
+    )
     watch.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config, in-cluster")
     watch.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
     watch.add_argument("--seconds", type=_seconds, metavar="S", help="end after so many seconds")

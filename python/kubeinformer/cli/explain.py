@@ -7,6 +7,7 @@ import re
 import orjson
 
 from kubeinformer.errors import APIStatusError, TransportError
+from kubeinformer.redaction import redact_foreign
 from kubeinformer.transport import ReadTimeoutError, RefusedError
 
 _REQUEST = re.compile(r"^GET \S+( at \S+)?: ")
@@ -48,4 +49,4 @@ def _message(error: APIStatusError) -> str:
         text = orjson.loads(error.body)["message"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         text = error.body.decode("utf-8", "replace")[:300]
-    return " ".join(str(text).split()) or error.reason or "no reason given"
+    return redact_foreign(" ".join(str(text).split())) or error.reason or "no reason given"

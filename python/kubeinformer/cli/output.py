@@ -1,4 +1,7 @@
-"""How `watch` prints an event: columns, JSON or a name, one line each, written as soon as the event is there."""
+"""How `watch` prints an event: columns, JSON or a name, one line each, written as soon as the event is there.
+
+No value of a Secret is printed unless that was asked for.
+"""
 
 from __future__ import annotations
 
@@ -19,31 +22,56 @@ Printer = Callable[[Event[KubeObject]], None]
 
 _COLOURS = {"ADDED": "32", "MODIFIED": "33", "DELETED": "31"}
 _MEASURED = 500
+_HIDDEN = "***"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def make_printer(output: str, resource: Resource, cached: Callable[[], Iterable[KubeObject]]) -> Printer:
+def make_printer(
+    output: str, resource: Resource, cached: Callable[[], Iterable[KubeObject]], *, show_secrets: bool = False
+) -> Printer:
     """The printer for `-o` wide, json or name. It raises PipeClosedError when nobody reads any more.
 
     Args:
         output: one of the three.
         resource: what is printed.
         cached: the objects of the cache, from which the first widths of columns are taken.
+        show_secrets: JSON has the values of Secrets.
     """
     stream = sys.stdout.buffer
     if output == "json":
-        return lambda event: _write(stream, _json_line(event))
+        return lambda event: _write(stream, _json_line(event, show_secrets))
     if output == "name":
         prefix = ".".join([(resource.kind or resource.plural).lower(), *([resource.group] if resource.group else [])])
         return lambda event: _write(stream, f"{prefix}/{cell(event.object.name)}\n".encode())
     return _Table(resource, cached, stream).print
 
 
-def _json_line(event: Event[Any]) -> bytes:
+def _json_line(event: Event[Any], show_secrets: bool) -> bytes:
     state = _state(event)
     body = b"null" if state is None else state.raw
-    if b"\n" in body:  # white space between tokens: a string cannot hold it
+    if state is not None and _is_secret(state) and not show_secrets:
+        body = _without_values(state)
+    elif b"\n" in body:  # white space between tokens: a string cannot hold it
         body = orjson.dumps(orjson.loads(body))
     return b'{"type":"%s","object":%s}\n' % (event.type.encode(), body)
+
+
+def _is_secret(obj: KubeObject) -> bool:
+    return obj.kind == "Secret" and obj.api_version == "v1"
+
+
+def _without_values(secret: KubeObject) -> bytes:
+    """Its JSON with the names of what it holds, also without what `kubectl apply` keeps of it."""
+    shown = secret.to_dict()
+    for field in ("data", "stringData"):
+        if isinstance(shown.get(field), dict):
+            shown[field] = dict.fromkeys(shown[field], _HIDDEN)
+        elif field in shown:
+            shown[field] = _HIDDEN
+    annotations = shown["metadata"].get("annotations")
+    if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
+        annotations[_LAST_APPLIED] = _HIDDEN
+    return orjson.dumps(shown)
 
 
 class _Table:

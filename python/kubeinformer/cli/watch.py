@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         label_selector=options.selector or None,
         field_selector=options.field_selector or None,
     ).informer()
-    show = make_printer(options.output, resource, informer.indexer().iter)
+    show = make_printer(options.output, resource, informer.indexer().iter, show_secrets=options.show_secrets)
     _follow(factory, informer, show, Supervisor(informer, cluster.server, options.seconds))
     return OK
 

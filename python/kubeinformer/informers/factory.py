@@ -34,6 +34,8 @@ from kubeinformer.transport import OwnTransport, Transport, TransportName, make_
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
+    from kubeinformer.cache.status import FactoryStatus
+
 R = TypeVar("R", bound="ResourceInformer[Any, Any, Any]")
 T = TypeVar("T")
 
@@ -330,6 +332,21 @@ class SharedInformerFactory(Groups):
         """
         self._guard.check()
         return await wait_for_controllers_async(self._started_controllers(), timeout, fail_fast=fail_fast)
+
+    def status(self) -> FactoryStatus:
+        """What is known of each informer at this moment, see `SharedIndexInformer.status`; by its name.
+
+        `status().is_live` is for a readiness probe, not for a liveness probe: see `SharedIndexInformer.is_live`.
+
+        Raises:
+            ForkedError: the factory was made by the parent of this process.
+        """
+        self._guard.check()
+        from kubeinformer.cache.status import FactoryStatus
+
+        # Without the lock: a signal handler may ask while its own thread holds it.
+        informers = self._informers.copy().values()
+        return FactoryStatus({informer.name: informer.status() for informer in informers})
 
     def _started_controllers(self) -> dict[str, Controller]:
         with self._lock:

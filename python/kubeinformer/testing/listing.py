@@ -139,12 +139,13 @@ def encode_token(revision: int, start: str) -> str:
 
 def _first(options: ListOptions) -> tuple[int, str]:
     """Return where a LIST with a continue token starts. Raises StatusError 400."""
-    if options.resource_version not in ("", "0"):
-        raise errors.bad_request("specifying resource version is not allowed when using continue")
     try:
-        return decode_token(options.continue_token)
+        first = decode_token(options.continue_token)
     except ValueError as error:
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+    if options.resource_version not in ("", "0"):
+        raise errors.bad_request("specifying resource version is not allowed when using continue")
+    return first
 
 
 def decode_token(token: str) -> tuple[int, str]:

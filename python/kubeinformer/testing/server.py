@@ -48,7 +48,8 @@ class APIServer:
 
     What it does differently without saying so: objects are not validated against schemas, names only so far that they
     fit into a path; only those fields are defaulted that a field selector can see; strategic merge patches replace
-    lists; managedFields are kept as given, not made; a pod is deleted at once (there is no kubelet), owners do not take
+    lists; managedFields are kept as given, not made; :meth:`compact` takes along what a real server would go on
+    answering from its memory (about 75 seconds); a pod is deleted at once (there is no kubelet), owners do not take
     their dependents along (there is no garbage collector), but a namespace and a CustomResourceDefinition take theirs
     along at once; there is no authentication and authorization but the switches in :attr:`faults`; the limit of 1.5 MiB
     for an object counts its JSON; shardSelector is ignored, as a server without that feature does; PUT does not create.
@@ -194,7 +195,7 @@ class APIServer:
     def compact(self) -> None:
         """Answer 410 from now on to a LIST, WATCH or continue token from before the current revision.
 
-        Running watches go on.
+        Running watches go on. A real server forgets this much only when it is restarted after etcd's compaction.
         """
         self._running.compact()
 

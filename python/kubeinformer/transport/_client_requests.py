@@ -12,11 +12,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from kubeinformer.errors import ForkedError, TransportError
+from kubeinformer.redaction import redact_foreign
 
 from ._failures import transport_error
 from ._refresh import refresh_credentials
@@ -42,10 +43,10 @@ class PreparedRequest(Generic[_T]):
         secrets: words that must be in no message.
     """
 
-    connections: _T
-    url: str
-    headers: dict[str, str]
-    secrets: list[str]
+    connections: _T = field(repr=False)
+    url: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    secrets: list[str] = field(repr=False)
 
     @property
     def host(self) -> str:
@@ -136,13 +137,17 @@ class ClientRequests(Generic[_T]):
             _set(headers, "Accept-Encoding", "gzip")
         parameters = list(query)
         request = (path, "GET", None) if self._auth_takes_request else ()
+        failure = None
         with self._lock:
             try:
                 client.update_params_for_auth(headers, parameters, ["BearerToken"], *request)
             except Exception as error:
                 failure = transport_error(error, f"{where}: reading the credentials", sent=False, secrets=self._keys())
-                raise failure from None
-            connections = self._connections()  # a refreshed credential may have brought a new certificate
+            else:
+                connections = self._connections()  # a refreshed credential may have brought a new certificate
+        if failure is not None:
+            # A plugin that fails may have printed what it was to keep. Its error is neither cause nor context.
+            raise type(failure)(redact_foreign(str(failure)))
         url = str(client.configuration.host).rstrip("/") + path
         if parameters:
             url += "?" + urlencode(parameters, quote_via=quote)
@@ -213,7 +218,18 @@ class ClientRequests(Generic[_T]):
         return self._made[1]
 
     def _keys(self) -> list[str]:
-        return [str(key) for key in self.client.configuration.api_key.values() if key]
+        configuration = self.client.configuration
+        addresses = (configuration.host, getattr(configuration, "proxy", None))
+        passwords = [getattr(configuration, "password", None), *map(_password, addresses)]
+        headers = (getattr(configuration, "proxy_headers", None) or {}).values()
+        return [str(secret) for secret in (*configuration.api_key.values(), *passwords, *headers) if secret]
+
+
+def _password(address: Any) -> str | None:
+    try:
+        return urlsplit(str(address)).password
+    except ValueError:
+        return None
 
 
 def _set(headers: dict[str, str], name: str, value: str) -> None:

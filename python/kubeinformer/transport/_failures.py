@@ -5,11 +5,12 @@ A message says what failed and where, and holds no credential: http.client, for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import urllib3.exceptions
 
 from kubeinformer.errors import TransportError
+from kubeinformer.redaction import causes, redact, without_values
 
 from .base import ReadTimeoutError, RefusedError
 
@@ -25,31 +26,23 @@ def transport_error(
         sent: whether the request had been sent, so that a time-out was the server's silence.
         secrets: words that must not be in the message.
     """
-    causes = list(_causes(error))
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+    found = list(causes(error))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in found):
         return RefusedError(f"{where}: connection refused")
-    if any(isinstance(cause, (TimeoutError, urllib3.exceptions.ReadTimeoutError)) for cause in causes):
+    if any(isinstance(cause, (TimeoutError, urllib3.exceptions.ReadTimeoutError)) for cause in found):
         if sent:
             return ReadTimeoutError(f"{where}: the server was silent for too long")
         return TransportError(f"{where}: timed out while connecting")
-    root = causes[-1]
+    root = without_values(found[-1])
     return TransportError(redact(f"{where}: {type(root).__name__}: {root}", secrets))
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the secrets, nor any word of them that is long enough to be a secret itself."""
-    words = {word for secret in secrets for word in (secret, *secret.split()) if len(word) >= 8}
-    for word in sorted(words, key=len, reverse=True):
-        text = text.replace(word, "***")
-    return text
+def caused(failure: TransportError, error: BaseException, secrets: Iterable[str] = ()) -> TransportError:
+    """The failure, caused by `error` unless that, or what led to it, shows a secret, as tracebacks and reporters do.
 
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, root last. urllib3 keeps the next one in any of these four places."""
-    seen: set[int] = set()
-    current: object = error
-    while isinstance(current, BaseException) and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        inner = next((argument for argument in current.args if isinstance(argument, BaseException)), None)
-        current = getattr(current, "original_error", None) or current.__cause__ or inner or current.__context__
+    To be raised where `error` is not handled any more: else it would be the context.
+    """
+    shown = [text for cause in causes(error) for text in (str(cause), repr(cause), repr(vars(cause)))]
+    if without_values(error) is error and all(redact(text, secrets) == text for text in shown):
+        failure.__cause__ = error
+    return failure

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from .base import StopSignal
 
 _PIECE = 256 * 1024
 _ERROR_BODY_TIMEOUT = 10.0
+# Of a body that comes in drops.
+_ERROR_BODY_DEADLINE = 60.0
 
 
 class HTTPResponse:
@@ -88,9 +91,15 @@ class HTTPResponse:
     def read_error_body(self, limit: int = 65536) -> bytes:
         """See `Response.read_error_body`."""
         self._file = None  # from here on urllib3 reads, and knows where the body ends
+        body, deadline = bytearray(), time.monotonic() + _ERROR_BODY_DEADLINE
         try:
             self._wait_at_most(min(self._read_timeout, _ERROR_BODY_TIMEOUT))
-            return self._raw.read(limit, decode_content=True) or b""
+            while len(body) < limit and time.monotonic() < deadline:
+                data = self._raw.read1(limit - len(body), decode_content=True)
+                if not data:
+                    break
+                body += data
+            return bytes(body)
         except Exception:  # The status is what matters; a body that breaks off must not hide it.
             return b""
 

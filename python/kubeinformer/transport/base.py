@@ -139,7 +139,7 @@ class Response(Protocol):
     def read_error_body(self, limit: int = 65536) -> bytes:
         """Up to `limit` bytes of the body, decoded, for an error message; what cannot be read is left out.
 
-        Blocks for at most 10 s at a time without a byte. Not after `read`.
+        Blocks for at most 10 s at a time without a byte, and for a minute in all. Not after `read`.
         """
 
     def shutdown(self) -> None:

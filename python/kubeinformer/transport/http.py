@@ -12,7 +12,7 @@ from typing import Any
 import urllib3
 
 from ._client_requests import ClientRequests, PreparedRequest
-from ._failures import transport_error
+from ._failures import caused, transport_error
 from ._pool import build_pool_manager, in_flight, settings_of
 from ._response import HTTPResponse
 from .base import ServerCapabilities, StopSignal
@@ -67,6 +67,7 @@ class HTTPTransport:
         connect_timeout: float,
         stop: StopSignal | None,
     ) -> HTTPResponse:
+        failure = None
         with in_flight(stop) as flight:
             try:
                 raw = request.connections.urlopen(
@@ -81,8 +82,9 @@ class HTTPTransport:
             except Exception as error:
                 place = f"{where} at {request.host}"
                 failure = transport_error(error, place, sent=flight.sent, secrets=request.secrets)
-                # The cause would show in tracebacks what the message leaves out.
-                raise failure from (None if isinstance(error, ValueError) else error)
+                failure = caused(failure, error, request.secrets)
+        if failure is not None:
+            raise failure
         return HTTPResponse(raw, where, read_timeout=read_timeout, stop=stop)  # type: ignore[arg-type]
 
     @property

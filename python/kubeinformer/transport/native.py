@@ -7,6 +7,7 @@ Everything that waits, an attempt to connect included, ends at once when it is t
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ from ._native_client import NotNativeError, build_client, native_settings_of
 from .base import ServerCapabilities, StopSignal
 
 _ERROR_BODY_TIMEOUT = 10.0
+# Of a body that comes in drops.
+_ERROR_BODY_DEADLINE = 60.0
 
 
 class NativeTransport:
@@ -181,9 +184,9 @@ class NativeResponse:
 
     def read_error_body(self, limit: int = 65536) -> bytes:
         """See `Response.read_error_body`."""
-        body = bytearray()
+        body, deadline = bytearray(), time.monotonic() + _ERROR_BODY_DEADLINE
         try:
-            while len(body) < limit:
+            while len(body) < limit and time.monotonic() < deadline:
                 data = self.read(min(self._read_timeout, _ERROR_BODY_TIMEOUT))
                 if not data:
                     break

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kubeinformer._core import StatsReader
 
@@ -80,8 +80,12 @@ class PulledGaugeMetric(Protocol):
 class MetricsProvider(Protocol):
     """Makes the metrics of a queue, by its name (client-go's MetricsProvider)."""
 
-    def new_depth_metric(self, name: str, /) -> GaugeMetric:
-        """See `QueueStats.depth`."""
+    def new_depth_metric(self, name: str, /) -> GaugeMetric | PulledGaugeMetric:
+        """See `QueueStats.depth`.
+
+        A gauge with `inc` is told of changes: of what `SharedIndexInformer.enqueue` adds when the queue is used next.
+        One with `set_function` alone is asked, and so tells the truth also while all workers are busy.
+        """
 
     def new_adds_metric(self, name: str, /) -> CounterMetric:
         """See `QueueStats.adds`."""
@@ -119,7 +123,9 @@ class QueueMetrics:
 
     def __init__(self, name: str, provider: MetricsProvider, stats: StatsReader) -> None:
         self._name = name
-        self._depth = provider.new_depth_metric(name)
+        depth: Any = provider.new_depth_metric(name)
+        self._told_depth = hasattr(depth, "inc")
+        self._depth = depth
         self._adds = provider.new_adds_metric(name)
         self._latency = provider.new_latency_metric(name)
         self._work_duration = provider.new_work_duration_metric(name)
@@ -128,6 +134,8 @@ class QueueMetrics:
         def pulled(field: str) -> Callable[[], float]:
             return lambda: float(getattr(stats.read(), field, 0.0))
 
+        if not self._told_depth:
+            depth.set_function(pulled("depth"))
         provider.new_unfinished_work_seconds_metric(name).set_function(pulled("unfinished_work"))
         provider.new_longest_running_processor_seconds_metric(name).set_function(pulled("longest_running_processor"))
 
@@ -140,11 +148,13 @@ class QueueMetrics:
     def added(self, count: int) -> None:
         """So many items came to be worked on."""
         self._tell(self._adds.inc, count)
-        self._tell(self._depth.inc, count)
+        if self._told_depth:
+            self._tell(self._depth.inc, count)
 
     def taken(self, seconds: float) -> None:
         """A worker got an item that had been there for so long."""
-        self._tell(self._depth.dec, 1)
+        if self._told_depth:
+            self._tell(self._depth.dec, 1)
         self._tell(self._latency.observe, seconds)
 
     def done(self, seconds: float) -> None:

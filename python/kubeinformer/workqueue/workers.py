@@ -14,6 +14,7 @@ from kubeinformer._core import RateLimitingQueue
 from kubeinformer.cache.arguments import check_stop
 from kubeinformer.cache.stopping import StopWatcher
 from kubeinformer.errors import ShutDown
+from kubeinformer.redaction import without_values
 
 logger = logging.getLogger("kubeinformer")
 
@@ -54,7 +55,8 @@ class _Workers(Generic[T]):
                 self._queue.add_after(item, again)
         except BaseException as error:
             delay = self._retry(item)
-            logger.error("reconcile failed on %r, again in %.3f s: %r", item, delay, error, exc_info=error)
+            shown = without_values(error)
+            logger.error("reconcile failed on %r, again in %.3f s: %r", item, delay, shown, exc_info=shown)
 
     def _retry(self, item: T) -> float:
         try:

@@ -10,6 +10,7 @@
 mod change;
 mod failed;
 mod handlers;
+mod latency;
 pub mod queue;
 mod wait;
 
@@ -40,6 +41,7 @@ use handlers::{tell_all, Registration};
 pub use change::Change;
 pub(crate) use failed::{Failed, FailedVersion};
 pub use handlers::Sink;
+pub use latency::{LatencyStats, LATENCY_BOUNDS};
 pub use queue::{Queue, QueueMode};
 
 /// Where behaviour differs from client-go unless asked.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kubeinformer_core::error::ScanErrorKind;
 use kubeinformer_core::filter::{Expr, Filter};
 use kubeinformer_core::informer::InformerOptions;
 use kubeinformer_core::object::Object;
@@ -86,6 +87,48 @@ fn queued(informer: &ObjectInformer) -> Vec<String> {
 /// Takes all that is queued to the store.
 fn process(informer: &ObjectInformer) {
     assert!(matches!(informer.process(NOW), Processed::TimedOut));
+}
+
+#[test]
+fn a_list_is_limited_with_all_its_pages_and_a_watch_is_not() {
+    let (first, second) = (
+        page("3", "more", &[object("a", "a", "1")]),
+        page("3", "", &[object("b", "b", "2")]),
+    );
+    let events = [event("ADDED", "a", "5"), event("ADDED", "b", "6")].concat() + &initial_end("7");
+    let informer = |max_list: usize| {
+        let max_list = max_list as u64;
+        let options = ReadOptions {
+            max_list,
+            ..ReadOptions::default()
+        };
+        ObjectInformer::new(InformerOptions::default(), options)
+    };
+    for (room, fits) in [(first.len() + second.len(), true), (first.len() + 1, false)] {
+        let informer = informer(room);
+        let source = informer.add_source();
+        let mut relist = Relist::default();
+        let mut read = |body: &str| {
+            let mut reader = ListReader::new(&source, false);
+            reader.feed(&source, &mut relist, body.as_bytes())
+        };
+        assert_eq!(read(&first), Ok(false));
+        let error = read(&second).map_err(|error| error.kind);
+        assert_eq!(error.is_ok(), fits, "{error:?}");
+        assert!(fits || error == Err(ScanErrorKind::TooLarge));
+    }
+    for (room, fits) in [(events.len(), true), (events.len() - 1, false)] {
+        let informer = informer(room);
+        let source = informer.add_source();
+        let mut watch = WatchReader::new(&source, false, true);
+        let mut pieces = events.as_bytes().chunks(10);
+        let read = pieces.try_for_each(|piece| watch.feed(&source, piece).map(drop));
+        assert_eq!(read.is_ok(), fits, "{read:?}");
+        if fits {
+            let more = event("ADDED", "c", "8").repeat(20);
+            assert!(watch.feed(&source, more.as_bytes()).is_ok());
+        }
+    }
 }
 
 fn filtered(expr: Expr) -> ObjectInformer {

@@ -2,14 +2,14 @@
 //!
 //! The classes are Python's: below 3.12 a class of the stable ABI cannot extend an exception and have fields.
 
-use kubeinformer_core::error::ScanError;
+use kubeinformer_core::error::{ScanError, ScanErrorKind};
 use kubeinformer_core::source::ReadError;
 use kubeinformer_core::store::StoreError;
 use kubeinformer_http::error::Error as HttpError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyType};
 
 fn class<'py>(
     py: Python<'py>,
@@ -33,6 +33,7 @@ macro_rules! error_class {
 }
 
 error_class!(decode_error, "DecodeError");
+error_class!(too_large_error, "TooLargeError");
 error_class!(closed_error, "ClosedError");
 error_class!(forked_error, "ForkedError");
 error_class!(index_not_found_error, "IndexNotFoundError");
@@ -96,8 +97,12 @@ pub fn http(error: &HttpError, place: &str) -> PyErr {
 
 pub fn scan(error: &ScanError) -> PyErr {
     raise(|py| {
-        let arguments = (error.to_string(), error.key.clone(), error.offset).into_pyobject(py)?;
-        decode_from(py, &arguments)
+        let arguments = (error.to_string(), error.key.clone(), error.offset);
+        let class = match error.kind {
+            ScanErrorKind::TooLarge => too_large_error(py)?,
+            _ => decode_error(py)?,
+        };
+        Ok(PyErr::from_value(class.call1(arguments)?))
     })
 }
 
@@ -111,24 +116,23 @@ pub fn decode(py: Python<'_>, key: &str, json: &[u8], start: usize, cause: PyErr
     ) else {
         return cause;
     };
+    // Else the cause has the whole document, which may be a Secret's.
+    let _ = value.setattr("doc", "");
     let text = std::str::from_utf8(json).unwrap_or_default();
     let offset = start
         + text
             .char_indices()
             .nth(character)
             .map_or(text.len(), |(byte, _)| byte);
-    let made = (format!("{key}: {what} at byte {offset}"), key, offset).into_pyobject(py);
-    match made.and_then(|arguments| decode_from(py, &arguments)) {
+    let arguments = (format!("{key}: {what} at byte {offset}"), key, offset);
+    let made = decode_error(py).and_then(|class| class.call1(arguments));
+    match made.map(PyErr::from_value) {
         Ok(error) => {
             error.set_cause(py, Some(cause));
             error
         }
         Err(failure) => failure,
     }
-}
-
-fn decode_from(py: Python<'_>, arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
-    Ok(PyErr::from_value(decode_error(py)?.call1(arguments)?))
 }
 
 pub fn store(error: &StoreError) -> PyErr {

@@ -134,7 +134,9 @@ impl Event {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let object = self.object(py).repr()?;
+        static DESCRIBE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let describe = DESCRIBE.import(py, "kubeinformer.redaction", "describe_object")?;
+        let object = describe.call1((self.object(py),))?;
         Ok(format!("<Event {} {object}>", self.r#type(py)))
     }
 

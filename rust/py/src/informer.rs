@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubeinformer_core::enqueue;
-use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink};
+use kubeinformer_core::informer::{InformerOptions, QueueMode, Sink, LATENCY_BOUNDS};
 use kubeinformer_core::listener::{Backlog, Predicate};
 use kubeinformer_core::object::Object;
 use kubeinformer_core::object_informer::{Indexer, ObjectInformer, PendingChange, Processed};
@@ -61,7 +61,7 @@ impl InformerCore {
     #[new]
     #[pyo3(signature = (
         resource, *, keep_managed_fields=false, recreate_as_update=false, notify_unchanged_on_relist=false,
-        max_object_bytes=None, queue_bytes=None, decode_cache=256, queue="atomic", compression=None,
+        max_object_bytes=None, max_list_bytes=None, queue_bytes=None, decode_cache=256, queue="atomic", compression=None,
         dictionary_samples=1000, filter=None
     ))]
     #[allow(clippy::too_many_arguments)] // keywords in Python
@@ -71,6 +71,7 @@ impl InformerCore {
         recreate_as_update: bool,
         notify_unchanged_on_relist: bool,
         max_object_bytes: Option<usize>,
+        max_list_bytes: Option<u64>,
         queue_bytes: Option<usize>,
         decode_cache: usize,
         queue: &str,
@@ -88,6 +89,7 @@ impl InformerCore {
         let read_options = ReadOptions {
             keep_managed_fields,
             max_object: max_object_bytes.unwrap_or(default.max_object),
+            max_list: max_list_bytes.unwrap_or(default.max_list),
             queue_bytes: queue_bytes.unwrap_or(default.queue_bytes),
             dictionary_samples: match compression {
                 None => None,
@@ -430,6 +432,14 @@ impl InformerCore {
         Ok(wait::polled(py.detach(|| {
             informer.poll_resource_version(version, source, &waker.core)
         })))
+    }
+
+    /// How many times of processing are in each class of client-go's histogram, and their sum.
+    fn processing_latency(&self) -> PyResult<(Vec<(f64, u64)>, f64)> {
+        self.birth.check()?;
+        let stats = self.core.informer().queue().latency();
+        let bounds = LATENCY_BOUNDS.into_iter().chain([f64::INFINITY]);
+        Ok((bounds.zip(stats.counts).collect(), stats.sum.as_secs_f64()))
     }
 
     /// Objects, their bytes, bytes of tables and indices, queued deltas and their bytes, notifications that wait for

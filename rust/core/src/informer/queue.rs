@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::latency::{Latency, LatencyStats};
 use super::Failed;
 use crate::queue::{
     Delta, DeltaFifo, DeltaFifoOptions, DeltaObject, DeltaType, Known, RealFifo, RealFifoMode,
@@ -51,6 +52,7 @@ pub struct Queue<T> {
     known_objects: Arc<Store<T>>,
     /// Known too, though not stored.
     failed: Failed,
+    latency: Latency,
 }
 
 /// The same call of either queue.
@@ -79,6 +81,7 @@ impl<T: Versioned> Queue<T> {
             fifo,
             known_objects,
             failed: Failed::default(),
+            latency: Latency::default(),
         }
     }
 
@@ -220,17 +223,19 @@ impl<T: Versioned> Queue<T> {
         max: usize,
         timeout: Option<Duration>,
     ) -> Result<Vec<Delta<T>>, WaitError> {
-        match &self.fifo {
-            Fifo::Real(fifo) => fifo.pop_batch(max, timeout),
+        let deltas = match &self.fifo {
+            Fifo::Real(fifo) => fifo.pop_batch(max, timeout)?,
             Fifo::Delta(fifo) => {
                 let item = fifo.pop(timeout)?;
                 let mut deltas = item.deltas.into_vec();
                 for delta in &mut deltas {
                     delta.initial = item.initial;
                 }
-                Ok(deltas)
+                deltas
             }
-        }
+        };
+        self.latency.begin();
+        Ok(deltas)
     }
 
     /// Begins the processing phase for what comes to the consumer by another way than a pop. Waits for a comparison that
@@ -241,7 +246,13 @@ impl<T: Versioned> Queue<T> {
 
     /// Ends the processing phase; nothing if there is none.
     pub fn processed(&self) {
+        self.latency.end();
         either!(self, fifo => fifo.processed());
+    }
+
+    /// How long the processing of what was popped has taken.
+    pub fn latency(&self) -> LatencyStats {
+        self.latency.stats()
     }
 
     /// Lets the consumer's pop, waiting now or next, come back as timed out.

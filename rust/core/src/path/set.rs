@@ -107,7 +107,7 @@ impl PathSet {
             .map_err(|fault| fault.at_base(view.base_offset))
     }
 
-    /// The same for any JSON document, which need not have been scanned.
+    /// The same for any JSON object or array, which need not have been scanned.
     pub fn extract_json<'j>(
         &self,
         json: &'j [u8],

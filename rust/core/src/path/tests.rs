@@ -243,6 +243,33 @@ fn objects_are_read_through_their_spans() {
 }
 
 #[test]
+fn what_is_no_object_where_a_part_could_be_is_found() {
+    let json =
+        r#"{"metadata":{"name":"n","labels":"l","labels":null},"spec":"s","status":{"spec":1}}"#;
+    let object = Object::parse(json.as_bytes(), &TypeMeta::new("v1", "Pod"), false).unwrap();
+    for (path, expected) in [
+        ("spec", Some("\"s\"")),
+        ("spec.spec", None),
+        ("metadata.labels", Some("null")),
+        ("metadata.labels.a", None),
+        ("metadata.annotations", None),
+        ("status.spec", Some("1")),
+    ] {
+        // Beside a path into a part that is there, and one into a part that is not.
+        let texts = [path, "status.spec", "metadata.annotations.a"];
+        let paths = texts.map(|path| Path::compile(path).unwrap());
+        let mut values = [None, None, None];
+        let set = PathSet::new(paths.into());
+        set.extract(&object, |path, value| {
+            values[path] = Some(value.text().to_owned());
+        })
+        .unwrap();
+        let values = values.each_ref().map(|value| value.as_deref());
+        assert_eq!(values, [expected, Some("1"), None], "{path}");
+    }
+}
+
+#[test]
 fn index_values() {
     use JsonKind::{Array, Bool, Null, Number, Object, String};
     let json = r#"{"a":["t\u00e9xt","",true,false,-1.50e3,null,{},[],"\ud800"]}"#;

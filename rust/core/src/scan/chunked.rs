@@ -22,7 +22,7 @@ enum State {
     Done,
 }
 
-/// Extensions and trailers are read past, up to this many bytes a line or section.
+/// Sizes, extensions and trailers are read past, up to this many bytes a line or section.
 const MAX_OVERHEAD: u32 = 64 * 1024;
 
 /// A resumable decoder of one chunked body.
@@ -97,6 +97,7 @@ impl ChunkDecoder {
         match self.state {
             State::Size { digits } => match (char::from(byte).to_digit(16), byte) {
                 (Some(digit), _) => {
+                    self.count_overhead()?;
                     if self.left >> 60 != 0 {
                         return Err(self.error("chunk size overflows"));
                     }
@@ -149,7 +150,7 @@ impl ChunkDecoder {
     fn count_overhead(&mut self) -> Result<(), ScanError> {
         self.overhead += 1;
         if self.overhead > MAX_OVERHEAD {
-            return Err(self.error("chunk extension or trailers too long"));
+            return Err(self.error("chunk size, extension or trailers too long"));
         }
         Ok(())
     }
@@ -212,6 +213,7 @@ mod tests {
         let mut body = b"1;".to_vec();
         body.resize(100_000, b'x');
         assert!(decode(&body, 4096).is_err());
+        assert!(decode(&b"0".repeat(100_000), 4096).is_err());
         let mut body = b"0\r\n".to_vec();
         body.extend(b"a: b\r\n".repeat(20_000));
         assert!(decode(&body, 4096).is_err());

@@ -113,7 +113,7 @@ impl WatchFramer {
                 let Some(end) = memchr::memchr(b'\n', rest) else {
                     return self.keep(rest);
                 };
-                self.check(self.buffer.len() + end, &self.buffer)?;
+                self.check(self.buffer.len() + end, [&self.buffer, rest])?;
                 let mut line = std::mem::take(&mut self.buffer);
                 line.extend_from_slice(&rest[..end]);
                 rest = &rest[end + 1..];
@@ -180,25 +180,20 @@ impl WatchFramer {
     }
 
     fn keep<E: From<ScanError>>(&mut self, rest: &[u8]) -> Result<ControlFlow<()>, E> {
-        let start = if self.buffer.is_empty() {
-            rest
-        } else {
-            &self.buffer
-        };
-        self.check(self.buffer.len() + rest.len(), start)?;
+        self.check(self.buffer.len() + rest.len(), [&self.buffer, rest])?;
         self.buffer.extend_from_slice(rest);
         self.searched = self.buffer.len();
         Ok(ControlFlow::Continue(()))
     }
 
-    /// `start` are bytes of the line from its beginning, to name its object.
-    fn check(&self, length: usize, start: &[u8]) -> Result<(), ScanError> {
+    /// `start`, in two pieces, are bytes of the line from its beginning, to name its object.
+    fn check(&self, length: usize, start: [&[u8]; 2]) -> Result<(), ScanError> {
         if length <= self.max_line {
             return Ok(());
         }
         let message = format!("watch line longer than {} bytes", self.max_line);
         let mut error = ScanError::new(ScanErrorKind::TooLarge, message, self.offset);
-        error.key = key_in_line(start);
+        error.key = key_in_line(&start.concat());
         Err(error)
     }
 
@@ -209,7 +204,7 @@ impl WatchFramer {
         offset: u64,
         sink: &mut impl FnMut(WatchEvent<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
-        self.check(line.len(), line)?;
+        self.check(line.len(), [line, &[]])?;
         if line.iter().all(|byte| is_space(*byte)) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -230,10 +225,24 @@ fn event(line: &[u8], offset: u64) -> Result<WatchEvent<'_>, ScanError> {
                 fault.kind,
                 ScanErrorKind::Syntax | ScanErrorKind::NotAnObject
             ) {
-                error.message = format!("{} in watch line {}", error.message, excerpt(line, 120));
+                let shown = if is_foreign(line, offset) {
+                    excerpt(line, 120)
+                } else {
+                    format!("of {} bytes", line.len())
+                };
+                error.message = format!("{} in watch line {shown}", error.message);
             }
             error
         })
+}
+
+/// Whether a line is no part of a watch, but what a proxy says, and so may be quoted: an event that is damaged may hold a
+/// part of a Secret.
+fn is_foreign(line: &[u8], offset: u64) -> bool {
+    match line.trim_ascii_start().first() {
+        Some(b'<') => true,
+        first => offset == 0 && first != Some(&b'{'),
+    }
 }
 
 /// The key of the object in a line that is broken or not all there, if it can be told.

@@ -148,11 +148,9 @@ impl ListSplitter {
             State::Start => Err(self.not_a_list("an empty body")),
             _ => {
                 let end = self.offset + self.buffer.len() as u64;
-                Err(ScanError::new(
-                    ScanErrorKind::Truncated,
-                    "truncated: the body ends inside the list",
-                    end,
-                ))
+                let message = "truncated: the body ends inside the list";
+                let error = ScanError::new(ScanErrorKind::Truncated, message, end);
+                Err(self.broken(error, [&self.buffer, &[]]))
             }
         }
     }
@@ -353,12 +351,11 @@ impl ListSplitter {
             }
             Member::Kind => {
                 self.meta.kind = self.string(value)?;
-                match self.meta.kind.strip_suffix("List") {
-                    Some(kind) => kind.clone_into(&mut self.types.kind),
-                    None => {
-                        return Err(self.not_a_list(&format!("its kind is {:?}", self.meta.kind)))
-                    }
-                }
+                let Some(kind) = self.meta.kind.strip_suffix("List") else {
+                    let kind = excerpt(self.meta.kind.as_bytes(), 100);
+                    return Err(self.not_a_list(&format!("its kind is {kind}")));
+                };
+                kind.clone_into(&mut self.types.kind);
             }
             Member::Metadata => {
                 self.meta
@@ -463,11 +460,12 @@ impl ListSplitter {
         Ok(())
     }
 
+    /// What is no JSON, and a Status, is quoted; anything else may hold a part of a Secret.
     fn not_a_list(&self, why: &str) -> ScanError {
-        let message = format!(
-            "the body is not a Kubernetes list ({why}); it begins with {}",
-            excerpt(&self.head, HEAD)
-        );
+        let mut message = format!("the body is not a Kubernetes list ({why})");
+        if self.meta.kind == "Status" || self.head.trim_ascii_start().first() != Some(&b'{') {
+            message = format!("{message}; it begins with {}", excerpt(&self.head, HEAD));
+        }
         ScanError::new(ScanErrorKind::NotAList, message, self.offset)
     }
 

@@ -13,6 +13,8 @@ use crate::scan::list::{ListMeta, ListSplitter};
 #[derive(Default)]
 pub struct Relist {
     objects: Vec<Arc<Object>>,
+    /// Of the bodies that it was read from.
+    bytes: u64,
 }
 
 impl Relist {
@@ -36,6 +38,7 @@ impl Relist {
 pub struct ListReader {
     body: Body,
     splitter: ListSplitter,
+    bytes: u64,
 }
 
 impl ListReader {
@@ -44,6 +47,7 @@ impl ListReader {
         Self {
             body: Body::new(chunked),
             splitter: ListSplitter::new(source.options.max_object),
+            bytes: 0,
         }
     }
 
@@ -54,6 +58,9 @@ impl ListReader {
         relist: &mut Relist,
         data: &[u8],
     ) -> Result<bool, ScanError> {
+        self.bytes += data.len() as u64;
+        relist.bytes += data.len() as u64;
+        source.check_list(relist.bytes, self.bytes)?;
         let mut rest = data;
         while let Some(piece) = self.body.next(&mut rest)? {
             let _ = self.splitter.feed(piece, |item| -> Result<_, ScanError> {

@@ -18,7 +18,7 @@ pub use list::{ListReader, Relist};
 pub use progress::{SharedProgress, WatchProgress};
 pub use watch::WatchReader;
 
-use crate::error::ScanError;
+use crate::error::{ScanError, ScanErrorKind};
 use crate::filter::Filter;
 use crate::informer::{Informer, QueueMode};
 use crate::keyed::Keyed;
@@ -94,6 +94,8 @@ pub struct ReadOptions {
     pub keep_managed_fields: bool,
     /// Bytes of one object or one line, at most.
     pub max_object: usize,
+    /// Bytes of one list, all its pages or initial events together, at most.
+    pub max_list: u64,
     /// Readers wait while more bytes than this are queued.
     pub queue_bytes: usize,
     /// Compress objects, with a dictionary that is learnt from so many of them.
@@ -105,6 +107,7 @@ impl Default for ReadOptions {
         Self {
             keep_managed_fields: false,
             max_object: 64 << 20,
+            max_list: u64::MAX,
             queue_bytes: 256 << 20,
             dictionary_samples: None,
         }
@@ -254,6 +257,16 @@ impl Source {
             Some(compression) => compression.compress(object),
             None => object,
         })))
+    }
+
+    /// Whether a list may have so many bytes; `offset` is where in the body the one too many came.
+    fn check_list(&self, bytes: u64, offset: u64) -> Result<(), ScanError> {
+        let limit = self.options.max_list;
+        if bytes <= limit {
+            return Ok(());
+        }
+        let message = format!("list longer than {limit} bytes, all its pages together");
+        Err(ScanError::new(ScanErrorKind::TooLarge, message, offset))
     }
 
     fn accepts(&self, view: &ObjectView<'_>, defaults: &TypeMeta) -> bool {

@@ -58,6 +58,8 @@ pub struct WatchReader {
 /// Everything but the framer, which lends its bytes while the state changes.
 struct State {
     initial: Option<Initial>,
+    /// Bytes that came before its end.
+    initial_bytes: u64,
     /// What comes is still the present state, in no order of versions (client-go §116).
     unordered: bool,
     /// Version of the events in `pending`, which become `progress.resource_version` with them.
@@ -74,6 +76,7 @@ impl WatchReader {
     pub fn new(source: &Source, chunked: bool, initial: bool) -> Self {
         let state = State {
             initial: initial.then(Initial::default),
+            initial_bytes: 0,
             unordered: false,
             pending: Vec::new(),
             pending_version: None,
@@ -136,6 +139,10 @@ impl WatchReader {
 
     fn read(&mut self, source: &Source, data: &[u8]) -> Result<ControlFlow<()>, ScanError> {
         let (mut rest, state) = (data, &mut self.state);
+        if state.initial.is_some() {
+            state.initial_bytes += data.len() as u64;
+            source.check_list(state.initial_bytes, state.initial_bytes)?;
+        }
         while let Some(piece) = self.body.next(&mut rest)? {
             if self
                 .framer

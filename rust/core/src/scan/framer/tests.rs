@@ -206,6 +206,35 @@ fn an_error_names_the_object_of_its_line() {
 }
 
 #[test]
+fn a_long_line_names_its_object_however_it_came() {
+    let line =
+        r#"{"type":"ADDED","object":{"metadata":{"name":"web-0","namespace":"default"},"x":""#;
+    let line = format!("{line}{}", "x".repeat(2000));
+    for step in [1, 7, 90, 5000] {
+        let error = frame(line.as_bytes(), step).1.unwrap_err();
+        assert_eq!(error.kind, ScanErrorKind::TooLarge);
+        assert_eq!(error.key.as_deref(), Some("default/web-0"), "{step}");
+    }
+}
+
+#[test]
+fn only_what_is_no_event_is_quoted() {
+    for (stream, quoted) in [
+        ("<html>hunter2", true),
+        ("upstream says hunter2", true),
+        (
+            "{\"type\":\"ADDED\" \"object\":{\"data\":\"hunter2\"}}",
+            false,
+        ),
+        ("\n aHVudGVy,hunter2\"}}", false),
+        ("\n<html>hunter2", true),
+    ] {
+        let error = frame(stream.as_bytes(), 100).1.unwrap_err();
+        assert_eq!(error.message.contains("hunter2"), quoted, "{error}");
+    }
+}
+
+#[test]
 fn long_lines_are_refused_before_they_end() {
     let line = [b"{\"type\":\"".as_slice(), &[b'x'; 2000]].concat();
     for step in [1, 7, 100, 5000] {
