@@ -96,7 +96,7 @@ class Embedded:
 
 @pytest.fixture
 def server_and_proxy() -> Iterator[tuple[APIServer, Proxy]]:
-    with APIServer() as server, Proxy(server.url) as proxy:
+    with APIServer(history_limit=1_000_000) as server, Proxy(server.url) as proxy:  # the log needs all of it
         yield server, proxy
 
 

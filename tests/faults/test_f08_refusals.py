@@ -133,7 +133,7 @@ def test_f26_a_storm_of_events_during_the_initial_events(embedded: Embedded, out
     stop = threading.Event()
 
     def storm() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             embedded.world.change(10)
 
     with ThreadPoolExecutor(1) as pool:
