@@ -34,7 +34,8 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
     A watch from a version that the server, restored from a backup, has not reached gets no error, and misses what
     happens meanwhile. So the server is asked for its version before the next watch: when nobody was reached, as is so
     while a backup is restored, and after a watch that was silent from beginning to end. Where bookmarks come, no
-    healthy watch is silent for long; one that is, is ended for that question, which costs little.
+    healthy watch is silent for long; one that is, is ended for that question, which costs little. A server that is there
+    and cannot answer it, since etcd stands still, may well have a watch for us: the question is put again later.
 
     Args:
         session: what to work with.
@@ -59,8 +60,7 @@ def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | No
     while True:
         if stream is None:
             try:
-                if is_doubtful:
-                    _check_version(session)
+                is_doubtful = is_doubtful and not _check_version(session)
                 stream = session.open_stream(session.state.resource_version, initial_events=False)
             except (TransportError, APIStatusError) as error:
                 if isinstance(error, APIStatusError) and error.code != 429:
@@ -77,7 +77,7 @@ def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | No
         short_of = min(VERY_SHORT, stream.timeout_seconds / 2)
         accepted = _accepted(stream.reader) - accepted_before
         no_bookmark = isinstance(ending, _NoBookmarkError)
-        is_doubtful = no_bookmark or (_accepted(stream.reader) == 0 and lasted >= VERY_SHORT)
+        is_doubtful = is_doubtful or no_bookmark or (_accepted(stream.reader) == 0 and lasted >= VERY_SHORT)
         stream = None
         if isinstance(ending, APIStatusError):
             if is_expired(ending):
@@ -101,25 +101,29 @@ def _watch(session: Session, stream: Stream | None) -> tuple[str, Exception | No
         )
 
 
-def _check_version(session: Session) -> None:
-    """Ask the server for its version, if that can be compared with the last one seen.
+def _check_version(session: Session) -> bool:
+    """Ask the server for its version, if that can be compared with the last one seen; False if the server is silent.
 
     Raises:
         VersionWentBackError: it is lower.
-        TransportError, APIStatusError: nobody answered, or with 429.
+        TransportError, APIStatusError: nobody was reached, or the answer is 429.
     """
     before = session.state.resource_version
     if not before.isdecimal():
-        return
+        return True
     try:
         now = current_version(session)
+    except ReadTimeoutError as error:
+        session.state.report(error)
+        return False
     except (APIStatusError, DecodeError) as error:
         if isinstance(error, APIStatusError) and error.code == 429:
             raise
         session.state.report(error)
-        return
+        return True
     if went_back(before, now):
         raise VersionWentBackError(before, now)
+    return True
 
 
 class _NoBookmarkError(TransportError):
