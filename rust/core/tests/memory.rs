@@ -256,14 +256,6 @@ fn a_watched_object() {
 }
 
 #[test]
-fn an_event_that_comes_again() {
-    let (body, again) = (list(PODS), events("MODIFIED", 0));
-    let mut setup = Setup::listed(&body);
-    let info = measure(|| setup.watch(&again, &[]));
-    assert_allocations("watched again", info, 1.55);
-}
-
-#[test]
 fn a_handler_costs_by_the_batch() {
     let (body, first, second, third) = (
         list(PODS),

@@ -65,7 +65,7 @@ impl ListReader {
         while let Some(piece) = self.body.next(&mut rest)? {
             let _ = self.splitter.feed(piece, |item| -> Result<_, ScanError> {
                 let defaults = item.defaults;
-                let Some(object) = source.object(&item.into_view()?, defaults)? else {
+                let Some(object) = source.listed_object(&item.into_view()?, defaults)? else {
                     return Ok(ControlFlow::Continue(()));
                 };
                 let objects = &mut relist.objects;

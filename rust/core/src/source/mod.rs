@@ -230,14 +230,37 @@ impl Source {
         self.informer.queue().mode() != QueueMode::Atomic
     }
 
-    /// The object in an allocation of its own, or the one that the store holds when that is equal: a relist of an
-    /// unchanged cluster costs no second copy. Equal is what has the same bytes, since a server that was restored from
-    /// a backup gives uid and version of an object to another content. What a transform made of the same bytes is equal
-    /// too. None, and nothing is copied, when the source's filter does not accept it.
+    /// The object in an allocation of its own. None, and nothing is copied, when the source's filter does not accept it.
     fn object(
         &self,
         view: &ObjectView<'_>,
         defaults: &TypeMeta,
+    ) -> Result<Option<Arc<Object>>, ScanError> {
+        self.object_unless(view, defaults, |_, _| None)
+    }
+
+    /// The same of a list; or the object that the store holds when that is equal: a relist of an unchanged cluster costs
+    /// no second copy. Equal is what has the same bytes, since a server that was restored from a backup gives uid and
+    /// version of an object to another content. What a transform made of the same bytes is equal too.
+    fn listed_object(
+        &self,
+        view: &ObjectView<'_>,
+        defaults: &TypeMeta,
+    ) -> Result<Option<Arc<Object>>, ScanError> {
+        self.object_unless(view, defaults, |object, transformer| {
+            let is_equal = |known: &Arc<Object>| match transformer {
+                Some(Transformer::External { .. }) => known.is_made_of(object),
+                _ => known.same_version(object),
+            };
+            self.stored_version(object).filter(is_equal)
+        })
+    }
+
+    fn object_unless(
+        &self,
+        view: &ObjectView<'_>,
+        defaults: &TypeMeta,
+        known: impl FnOnce(&Object, Option<&Transformer>) -> Option<Arc<Object>>,
     ) -> Result<Option<Arc<Object>>, ScanError> {
         if !self.accepts(view, defaults) {
             return Ok(None);
@@ -245,12 +268,7 @@ impl Source {
         let keep_managed_fields = self.options.keep_managed_fields;
         let transformer = self.transformer.read().clone();
         let object = Transformer::read(transformer.as_ref(), view, defaults, keep_managed_fields)?;
-        let known = self.stored_version(&object);
-        let is_equal = |known: &Arc<Object>| match transformer {
-            Some(Transformer::External { .. }) => known.is_made_of(&object),
-            _ => known.same_version(&object),
-        };
-        if let Some(known) = known.filter(is_equal) {
+        if let Some(known) = known(&object, transformer.as_ref()) {
             return Ok(Some(known));
         }
         Ok(Some(Arc::new(match &self.compression {

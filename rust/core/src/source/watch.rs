@@ -231,7 +231,13 @@ impl State {
                 return Ok(());
             }
         }
-        let Some(object) = source.object(&view, &self.types)? else {
+        // What tells of the present state may be known; to look for news in the store would be to wait for memory twice.
+        let read = if self.initial.is_some() || self.unordered {
+            source.listed_object(&view, &self.types)
+        } else {
+            source.object(&view, &self.types)
+        };
+        let Some(object) = read? else {
             self.out_of_scope(source, &view);
             return Ok(());
         };
