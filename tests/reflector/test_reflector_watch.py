@@ -91,6 +91,15 @@ def test_f10_when_nobody_was_reached_the_server_is_asked_for_its_version_before_
     assert r.reflector.counters().relists == {"version_went_back": 1}
 
 
+def test_f11_a_server_that_cannot_say_its_version_is_watched_all_the_same_and_asked_again():
+    """Where etcd stands still a consistent LIST has no answer, and a watch goes on."""
+    silent = ReadTimeoutError("etcd stands still")
+    r = rig(FakeResponse(SILENCE), silent, FakeResponse(event("ADDED", "20")), pod_list("20"), watching()).run()
+    expected = [("list", "0"), ("watch", "10"), ("list", None), ("watch", "10"), ("list", None), ("watch", "20")]
+    assert r.versions() == expected
+    assert r.clock.waits == []
+
+
 def test_f10_the_question_is_for_one_object_whatever_the_tweak_says():
     tweaked = ListOptions(limit=500, label_selector="a=b")
     r = rig(FakeResponse(SILENCE), pod_list("10"), watching(), list_options=lambda: replace(tweaked)).run()
