@@ -32,7 +32,7 @@ def table(content: Record) -> str:
     records = content["records"]
     where = (
         f"{len(records)} tests of {content['date']}: {machine['cpu']}, {machine['cores']} cores, Python "
-        f"{versions['python']}, commit {versions['commit']}. Events lost: {sum(record['lost'] for record in records)}."
+        f"{versions['python']}, commit {versions['commit']}. Events lost: {sum(record['lost'] or 0 for record in records)}."
     )
     absent = missing(content)
     rows = [
@@ -81,7 +81,7 @@ def _row(record: Record) -> str:
         f"{record['seconds']:.1f}",
         record["bound"],
         relists or "0",
-        str(record["lost"]),
+        "-" if record["lost"] is None else str(record["lost"]),
         f"`{record['test'].removeprefix('tests/faults/')}`",
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

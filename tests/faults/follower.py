@@ -78,8 +78,8 @@ class Follower:
         """Wait until the informer says that changes arrive."""
         eventually(self.informer.is_live, f"{self.informer.name} is live", timeout)
 
-    def lost(self) -> int:
-        """How many writes the handler was not told of although it had to be; once all is settled."""
+    def lost(self) -> int | None:
+        """How many writes the handler was not told of although it had to be, once all is settled; None: not counted."""
         gaps = self._begun_with is None or bool(self.relists_since_start())
         return len(lost(self.log.entries(), list(self.journal.told), since=self._since, gaps=gaps))
 

@@ -78,7 +78,7 @@ class Outcome:
             "seconds": round(seconds, 2),
             "bound": self._bound,
             "relists": relists,
-            "lost": sum(follower.lost() for follower in followers),
+            "lost": None if None in (lost := [follower.lost() for follower in followers]) else sum(filter(None, lost)),
         }
 
     def record(self) -> Record:
