@@ -30,9 +30,10 @@ def table(content: Record) -> str:
     """What is generated: where it was recorded, what is missing, and a row a test."""
     machine, versions = content["machine"], content["versions"]
     records = content["records"]
+    lost = sum(record["lost"] or 0 for record in records)
     where = (
         f"{len(records)} tests of {content['date']}: {machine['cpu']}, {machine['cores']} cores, Python "
-        f"{versions['python']}, commit {versions['commit']}. Events lost: {sum(record['lost'] or 0 for record in records)}."
+        f"{versions['python']}, commit {versions['commit']}. Events lost: {lost}."
     )
     absent = missing(content)
     rows = [
