@@ -34,8 +34,8 @@ def watch(session: Session, stream: Stream | None) -> tuple[str, Exception | Non
     A watch from a version that the server, restored from a backup, has not reached gets no error, and misses what
     happens meanwhile. So the server is asked for its version before the next watch: when nobody was reached, as is so
     while a backup is restored, and after a watch that was silent from beginning to end. Where bookmarks come, no
-    healthy watch is silent for long; one that is, is ended for that question, which costs little. A server that is there
-    and cannot answer it, since etcd stands still, may well have a watch for us: the question is put again later.
+    healthy watch is silent for long; one that is, is ended for that question, which costs little. A server that cannot
+    answer it, since etcd stands still, may well have a watch for us: the question is put again later.
 
     Args:
         session: what to work with.
