@@ -20,21 +20,25 @@ impl Compressed {
     pub fn decompress(&self, object: &Object) -> Object {
         let mut bytes = Vec::with_capacity(self.raw_len as usize + object.text.len());
         self.dictionary.decompress(&self.frame, &mut bytes);
-        let sections = sections(&bytes);
+        let (sections, labels) = sections(&bytes);
         let mut text = String::from_utf8(bytes).expect("an object's JSON is UTF-8");
         text.push_str(&object.text);
         Object {
             text: text.into_boxed_str(),
             key_at: self.raw_len,
-            texts: object.texts.moved(self.raw_len),
+            // The labels lead into the JSON, as those of any plain object: paths are followed from there.
+            texts: Texts {
+                labels,
+                ..object.texts.moved(self.raw_len)
+            },
             body: Body::Plain(sections),
             ..*object
         }
     }
 }
 
-/// A scan of an object's own JSON, which has nothing to move or to cut.
-fn sections(json: &[u8]) -> Sections {
+/// A scan of an object's own JSON, which has nothing to move or to cut. The second is where the labels are.
+fn sections(json: &[u8]) -> (Sections, Span) {
     let mut scanner = Scanner::new(json);
     scanner
         .object()
@@ -46,13 +50,14 @@ fn sections(json: &[u8]) -> Sections {
         meta,
         ..
     } = scanner.fields;
-    Sections {
+    let sections = Sections {
         metadata,
         spec,
         status,
         annotations: meta.annotations,
         owner_references: meta.owner_references,
-    }
+    };
+    (sections, meta.labels)
 }
 
 impl Texts {
@@ -140,6 +145,7 @@ impl Object {
 mod tests {
     use super::super::{Plain, TypeMeta};
     use super::*;
+    use crate::path::{JsonValue, Path, PathSet};
 
     fn object(number: u32) -> Object {
         let json = format!(
@@ -179,6 +185,33 @@ mod tests {
             assert_eq!(&*decompressed.controller_owner().unwrap().name, "web");
             assert_eq!(decompressed.annotation("note").unwrap().len(), 400);
             assert_eq!(decompressed.key_hash(), plain.key_hash());
+        }
+    }
+
+    #[test]
+    fn paths_lead_into_it_as_into_any_other() {
+        let dictionary = dictionary(0..200);
+        let paths = [
+            "metadata.labels['app']",
+            "metadata.annotations['note']",
+            "metadata.ownerReferences[*].name",
+            "metadata.name",
+            "spec.nodeName",
+            "status.phase",
+        ];
+        let paths = paths.map(|path| Path::compile(path).unwrap());
+        for some in [&paths[..3], &paths[4..], &paths[..1], &paths[..]] {
+            let set = PathSet::new(some.to_vec());
+            let values = |object: &Object| {
+                let mut values = Vec::new();
+                let sink = |path, value: JsonValue<'_>| values.push((path, format!("{value:?}")));
+                set.extract(object, sink).unwrap();
+                values.sort();
+                values
+            };
+            let found = values(&object(7));
+            assert_eq!(found.len(), some.len());
+            assert_eq!(values(&object(7).compressed(&dictionary).unwrap()), found);
         }
     }
 
