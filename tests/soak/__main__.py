@@ -28,7 +28,7 @@ from kubeinformer.cache.backoff import Backoff
 
 from .audience import NAMESPACES, Audience
 from .plot import draw
-from .resources import Baseline, Sampler, grown, thirds
+from .resources import WARM_UP_SECONDS, Baseline, Sampler, grown, judged
 from .sites import Embedded, Real, Site
 
 PODS = 200
@@ -166,8 +166,9 @@ def main() -> None:
     plot.write_text(draw(sampler.samples, arguments.minutes))
     for soak in soaks:
         print("\n".join(soak.summary()))
-    first, last = thirds([sample.rss for sample in sampler.samples])
-    print(f"memory: {first / 1e6:.1f} MB in the first third, {last / 1e6:.1f} in the last ({last / first - 1:+.1%})")
+    first, last = judged(sampler.samples)
+    thirds = f"{first / 1e6:.1f} MB in the first third, {last / 1e6:.1f} in the last ({last / first - 1:+.1%})"
+    print(f"memory, after {WARM_UP_SECONDS:g} s of a soak that lasts longer: {thirds}")
     for name in ("threads", "descriptors"):
         most = max(getattr(sample, name) for sample in sampler.samples)
         held = getattr(before, name)

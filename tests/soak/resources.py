@@ -1,7 +1,8 @@
 """What a process holds: memory, threads and descriptors, sampled from the kernel's own count.
 
 A soak leaks iff it ends with more threads or descriptors than it began with, or the memory it needs in its last third
-is above that of its first third by more than `GROWTH`.
+is above that of its first third by more than `GROWTH`. What it needs in the first minutes does not count: caches, pools
+and the arenas of dozens of threads that come and go are still being filled then.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from statistics import median
 
 GROWTH = 0.05
-GROWTH_MINUTES = 5.0
-"""Minutes from which on memory is judged: before, it is still being filled."""
+WARM_UP_SECONDS = 180.0
+GROWTH_MINUTES = 8.0
+"""Minutes of a soak from which on memory is judged."""
 
 _SETTLE_SECONDS = 15.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -89,9 +91,16 @@ def thirds(values: Sequence[int]) -> tuple[float, float]:
     return median(values[:third]), median(values[-third:])
 
 
+def judged(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Memory in the first and in the last third of what comes after the warm-up; of all, if nothing does."""
+    return thirds(
+        [sample.rss for sample in samples if sample.at >= WARM_UP_SECONDS] or [sample.rss for sample in samples]
+    )
+
+
 def grown(samples: Sequence[Sample], minutes: float) -> list[str]:
     """What is wrong with the memory: a line, or nothing."""
-    first, last = thirds([sample.rss for sample in samples])
+    first, last = judged(samples)
     if minutes < GROWTH_MINUTES or last <= first * (1 + GROWTH):
         return []
     return [f"memory grew from {first / 1e6:.1f} to {last / 1e6:.1f} MB, by more than {GROWTH:.0%}"]

@@ -17,7 +17,7 @@ from kubeinformer.testing import APIServer
 
 from . import audience
 from .audience import NAMESPACES, Audience
-from .resources import GROWTH_MINUTES, Baseline, Sample, grown
+from .resources import GROWTH_MINUTES, WARM_UP_SECONDS, Baseline, Sample, grown
 from .sites import Embedded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,10 @@ def test_what_is_left_over_is_told() -> None:
 
 
 def test_memory_that_grows_is_told_of_a_long_soak_only() -> None:
-    samples = [Sample(at, 100 + at // 30 * 3, 1, 1) for at in range(90)]
+    begin = int(WARM_UP_SECONDS)
+    before = [Sample(at, 10, 1, 1) for at in range(begin)]
+    samples = before + [Sample(begin + at, 100 + at // 30 * 3, 1, 1) for at in range(90)]
     assert grown(samples, GROWTH_MINUTES) == ["memory grew from 0.0 to 0.0 MB, by more than 5%"]
     assert grown(samples, GROWTH_MINUTES - 1) == []
-    assert grown([Sample(at, 100 + at // 30 * 2, 1, 1) for at in range(90)], GROWTH_MINUTES) == []
+    flat = before + [Sample(begin + at, 100 + at // 30 * 2, 1, 1) for at in range(90)]
+    assert grown(flat, GROWTH_MINUTES) == []
