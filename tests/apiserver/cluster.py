@@ -104,7 +104,7 @@ class Cluster(Access):
     @property
     def etcd_address(self) -> tuple[str, int]:
         """Return where etcd listens for clients, plain HTTP."""
-        return "127.0.0.1", self._etcd_port
+        return "127.0.0.1", self.etcd_port
 
     def start(self, timeout: float = 60.0) -> None:
         """Start both; blocks until the API server is ready, at most ``timeout`` seconds each, else StartError."""

@@ -17,9 +17,9 @@ class AuthorizingCluster(Cluster):
     It also knows shards, and tells one client in fifty to connect again.
     """
 
-    def _apiserver_command(self) -> list[str]:
+    def _apiserver_command(self, port: int, etcd_port: int | None = None) -> list[str]:
         # Given twice, the flag would mean both: whoever allows first.
-        flags = [flag.replace("AlwaysAllow", "RBAC") for flag in super()._apiserver_command()]
+        flags = [flag.replace("AlwaysAllow", "RBAC") for flag in super()._apiserver_command(port, etcd_port)]
         return [*flags, "--feature-gates=ShardedListAndWatch=true", "--goaway-chance=0.02"]
 
 

@@ -114,7 +114,11 @@ def test_st07_exact_is_the_state_at_that_revision(api: Api, maps: str) -> None:
 def test_st07_exact_at_the_first_revision_is_nothing(api: Api, maps: str) -> None:
     create(api, maps, "a")
     first = api.get(maps, resourceVersion="1", resourceVersionMatch="Exact")
-    assert (first.names, first.revision) == ([], "1")
+    if first.status == 410:
+        # A real server compacts every five minutes, and other tests may have used this one for as long.
+        assert first.json["reason"] == "Expired"
+    else:
+        assert (first.names, first.revision) == ([], "1")
 
 
 def test_st08_not_older_than_is_the_newest_state(api: Api, maps: str) -> None:
