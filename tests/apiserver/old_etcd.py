@@ -20,14 +20,14 @@ _OLD = {5: b"3.4.9", 6: b"3.4.10"}
 
 
 class OldEtcd:
-    """A port in front of an etcd; as a context manager it is open. Give ``url`` to kube-apiserver's --etcd-servers."""
+    """A ``port`` in front of an etcd; as a context manager it is open."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._etcd = ("", 0)
         self._version = b""
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +40,7 @@ class OldEtcd:
             sock.close()
 
     def serve(self, cluster: Cluster) -> None:
-        """Begin to pass on what is between the API server and the etcd of a cluster, which is started after this."""
+        """Begin to pass on what is between an API server and the etcd of a cluster."""
         self._etcd = cluster.etcd_address
         threading.Thread(target=self._accept, name="old-etcd", daemon=True).start()
 

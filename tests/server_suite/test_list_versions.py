@@ -14,7 +14,7 @@ from kubeinformer.cache.api_status import event_error, is_too_large_resource_ver
 from kubeinformer.testing.objects import config_map
 
 from .objects import END, WATCH_LIST, create, maps_of, now, patch, revision_of
-from .servers import EMBEDDED, Answer, Api, Server
+from .servers import EMBEDDED, REAL, Answer, Api, Server
 
 FAR = 10**9
 
@@ -111,10 +111,10 @@ def test_st07_exact_is_the_state_at_that_revision(api: Api, maps: str) -> None:
     assert page.json["metadata"]["remainingItemCount"] == 1
 
 
-def test_st07_exact_at_the_first_revision_is_nothing(api: Api, maps: str) -> None:
+def test_st07_exact_at_the_first_revision_is_nothing(server: Server, api: Api, maps: str) -> None:
     create(api, maps, "a")
     first = api.get(maps, resourceVersion="1", resourceVersionMatch="Exact")
-    if first.status == 410:
+    if server.name == REAL and first.status == 410:
         # A real server compacts every five minutes, and other tests may have used this one for as long.
         assert first.json["reason"] == "Expired"
     else:

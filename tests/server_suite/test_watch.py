@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from apiserver.binaries import Binaries
-from apiserver.cluster import Cluster
+from apiserver.cluster import TOKEN, Cluster
 from apiserver.old_etcd import OldEtcd
 from testing.apiserver_http import Stream, brief, chunks, read_head
 
 from .objects import END, WATCH_LIST, create, maps_of, now, patch, revision_of
-from .servers import Api, RealServer
+from .servers import Api
 
 WITHOUT_BOOKMARKS = {name: value for name, value in WATCH_LIST.items() if name != "allowWatchBookmarks"}
 
@@ -125,20 +126,33 @@ def test_st30_so_a_legacy_watch_with_a_token_is_half_a_watch_list(api: Api, maps
 
 @pytest.fixture
 def on_old_etcd(binaries: Binaries) -> Iterator[Api]:
-    """Give the API of a cluster whose etcd knows no RequestWatchProgress."""
-    with OldEtcd() as etcd:
-        cluster = Cluster(binaries, extra_flags=[f"--etcd-servers={etcd.url}"])
+    """Give the API of a server whose etcd knows no RequestWatchProgress, and which reaches no other."""
+    with OldEtcd() as etcd, Cluster(binaries) as cluster:
         etcd.serve(cluster)
-        with cluster:
-            yield RealServer(cluster).api
+        server = cluster.add_apiserver(etcd_port=etcd.port)
+        yield Api(server.url, ssl.create_default_context(cafile=cluster.ca_certificate), TOKEN)
 
 
-@pytest.mark.skip(reason="fails since two changes of the test cluster met; not analysed yet")
+def first_of_a_legacy_watch(api: Api, maps: str, query: dict[str, str]) -> tuple[str, str]:
+    """Its first event, of the first watch for which the server's cache was new enough.
+
+    Without progress notifications the cache of a resource stands still while others are written, as the server itself
+    does now and then; a watch from "" waits three seconds for the newest version, and then says 504. A write moves it.
+    """
+    for attempt in range(5):
+        create(api, maps, f"b-{len(query)}-{attempt}")
+        with api.watch(maps, **query) as stream:
+            first = stream.next()
+        if first["type"] != "ERROR":
+            return first["type"], first["object"]["metadata"]["name"]
+        assert (first["object"]["code"], first["object"]["reason"]) == (504, "Timeout")
+    raise AssertionError("the server writes all the time")
+
+
 def test_st31_on_an_etcd_without_progress_notifications_that_legacy_watch_is_one_error_event(on_old_etcd: Api) -> None:
     """On the real server alone: there is no etcd below the embedded one."""
     maps = maps_of(on_old_etcd.new_namespace())
     create(on_old_etcd, maps, "a")
-    start = now(on_old_etcd, maps)
     for query in ({}, {"resourceVersion": "0"}):
         with on_old_etcd.watch(maps, allowWatchBookmarks="true", **query) as stream:
             assert stream.status == 200
@@ -147,9 +161,8 @@ def test_st31_on_an_etcd_without_progress_notifications_that_legacy_watch_is_one
         assert (event["object"]["code"], event["object"]["reason"]) == (500, "InternalError")
         assert "RequestWatchProgress is disabled" in event["object"]["message"]
         # Without bookmarks it is served.
-        with on_old_etcd.watch(maps, **query) as stream:
-            assert stream.take(1) == [("ADDED", "a")]
-    with on_old_etcd.watch(maps, allowWatchBookmarks="true", resourceVersion=start) as stream:
+        assert first_of_a_legacy_watch(on_old_etcd, maps, query) == ("ADDED", "a")
+    with on_old_etcd.watch(maps, allowWatchBookmarks="true", resourceVersion=now(on_old_etcd, maps)) as stream:
         create(on_old_etcd, maps, "b")
         assert stream.take(1) == [("ADDED", "b")]
 
